@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// CI turns warnings into errors; a user with a newer compiler is not stopped by what it newly warns of.
+let ours: [SwiftSetting] = Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+// OpenVINO's wheel is unpacked here by deploy/setup.sh. DT_RPATH (not RUNPATH), so that OpenCV's own dependency on
+// oneTBB resolves to the newer copy that OpenVINO brings: one process, one TBB.
+let openVINO = Context.environment["ADREACT_PREFIX", default: "/opt/adreact"] + "/openvino"
+let openVINOLinking: [LinkerSetting] = [
+    .unsafeFlags(["-L\(openVINO)/lib", "-Xlinker", "--disable-new-dtags", "-Xlinker", "-rpath", "-Xlinker", "\(openVINO)/lib"])
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func node(_ name: String, _ libraries: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: libraries + ["NodeKit", argumentParser], swiftSettings: ours,
+        linkerSettings: openVINOLinking)
+}
+
+let package = Package(
+    name: "AdReact",
+    products: ["demuxer", "audio-node", "face-node", "rppg-node", "fusion-node", "sink", "adreact"].map {
+        .executable(name: $0, targets: [$0])
+    },
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Executables: parse, wire up, run.
+        node("demuxer", ["Media"]),
+        node("audio-node", ["Media", "Voice"]),
+        node("face-node", ["Media", "Face"]),
+        node("rppg-node", ["Media", "Face", "Pulse"]),
+        node("fusion-node", ["Fusion"]),
+        node("sink", ["Fusion"]),
+        node("adreact", ["Fusion"]),
+
+        // What the nodes share.
+        .target(
+            name: "NodeKit",
+            dependencies: [
+                "Wire", "StreamLog", "ZeroMQTransport", "Media", "Fusion",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: ours),
+
+        // Delivery.
+        .target(
+            name: "Wire", dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["adreact"], swiftSettings: ours),
+        .target(
+            name: "StreamLog", dependencies: [.product(name: "Collections", package: "swift-collections")],
+            swiftSettings: ours),
+        .target(name: "ZeroMQTransport", dependencies: ["CZeroMQ", "Wire", "StreamLog"], swiftSettings: ours),
+
+        // Algorithms: no sockets, files or processes.
+        .target(name: "Media", dependencies: ["CFFmpeg"], swiftSettings: ours),
+        .target(name: "Voice", dependencies: ["Inference", "CFFTW", "COpenBLAS"], swiftSettings: ours),
+        .target(name: "Face", dependencies: ["Media", "Inference", "COpenCV"], swiftSettings: ours),
+        .target(name: "Pulse", dependencies: ["Media", "Inference", "CFFTW", "COpenBLAS"], swiftSettings: ours),
+        .target(name: "Fusion", swiftSettings: ours),
+        .target(name: "Inference", dependencies: ["COpenVINO"], swiftSettings: ours, linkerSettings: openVINOLinking),
+
+        // C.
+        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq"),
+        .target(
+            name: "CFFmpeg",
+            linkerSettings: ["avdevice", "avformat", "avcodec", "swresample", "swscale", "avutil"].map { .linkedLibrary($0) }),
+        .systemLibrary(name: "CFFTW"),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas"),
+        .systemLibrary(name: "COpenVINO", pkgConfig: "openvino"),
+        .target(
+            name: "COpenCV",
+            cxxSettings: [.unsafeFlags(["-I/usr/include/opencv4"])],
+            linkerSettings: ["opencv_objdetect", "opencv_imgproc", "opencv_core"].map { .linkedLibrary($0) }),
+
+        // Tests: one folder per library, and real processes.
+    ] + ["StreamLog", "ZeroMQTransport", "Wire", "Media", "Voice", "Face", "Pulse", "Fusion", "Inference", "NodeKit"].map {
+        .testTarget(
+            name: "\($0)Tests", dependencies: [.init(stringLiteral: $0)], exclude: [], resources: [],
+            swiftSettings: ours, linkerSettings: openVINOLinking)
+    } + [
+        .testTarget(name: "ProcessTests", dependencies: ["NodeKit"], swiftSettings: ours)
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

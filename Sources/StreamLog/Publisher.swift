@@ -1,0 +1,383 @@
+import Collections
+
+/// The sending side of the log protocol, as a pure state machine: messages and the time in, messages to send out.
+///
+/// It keeps every entry until every required group has acknowledged it, shares logs out among the members of a group,
+/// never sends beyond a reader's credit, and gives the work of a silent member to another.
+///
+/// Time is any monotonic clock in seconds, passed in.
+public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
+    public struct Settings: Sendable {
+        /// Groups whose acknowledgement is needed before an entry is dropped, by track. A track without any keeps
+        /// its entries until `forget(session:)`.
+        public var requiredGroups: [String: Set<String>]
+        /// A member that says nothing for so long is taken for dead.
+        public var livenessSeconds: Double
+        /// Under `Sharing.segments`, how many logs a member may hold at once: enough to be busy, few enough that
+        /// one who joins later finds work.
+        public var segmentsPerMember: Int
+
+        public init(requiredGroups: [String: Set<String>] = [:], livenessSeconds: Double = 3, segmentsPerMember: Int = 2) {
+            self.requiredGroups = requiredGroups
+            self.livenessSeconds = livenessSeconds
+            self.segmentsPerMember = segmentsPerMember
+        }
+    }
+
+    public enum Action: Sendable {
+        case send(Peer, PublisherMessage<Payload>)
+        /// Entries were dropped for good: so many bytes of the session's memory are free again.
+        case released(session: String, bytes: Int)
+    }
+
+    public let settings: Settings
+    private let instance: String
+    private var logs: [LogID: StoredLog<Payload>] = [:]
+    /// Logs that every required group has read to the end: dropped, and not to be opened again.
+    private var finished: Set<LogID> = []
+    /// The order in which logs were opened: delivery is fair among sessions and in time order within one.
+    private var sessions: OrderedDictionary<String, [LogID]> = [:]
+    private var groups: [String: Group<Peer>] = [:]
+    private var members: [Peer: Member] = [:]
+
+    public init(instance: String, settings: Settings = Settings()) {
+        self.instance = instance
+        self.settings = settings
+    }
+
+    // MARK: Writing
+
+    /// Begins a log. `first` is the number of its first entry. Opening it again (a session read anew) is ignored.
+    public mutating func open(_ id: LogID, first: UInt64 = 0, info: Payload) -> [Action] {
+        guard logs[id] == nil, !finished.contains(id) else { return [] }
+        logs[id] = StoredLog(first: first, info: info)
+        sessions[id.session, default: []].append(id)
+        return pump()
+    }
+
+    /// Appends entry `sequence`; `next` is the number that follows it. Numbers already written are ignored.
+    public mutating func append(_ id: LogID, sequence: UInt64, next: UInt64? = nil, _ payload: Payload) -> [Action] {
+        guard logs[id]?.mayAppend(sequence) == true else {
+            return [.released(session: id.session, bytes: payload.byteCount)]
+        }
+        logs[id]?.append(.init(sequence: sequence, next: next ?? sequence + 1, payload: payload))
+        return drop(id) + pump()
+    }
+
+    /// Ends a log.
+    public mutating func close(_ id: LogID, end: Payload) -> [Action] {
+        guard logs[id] != nil, logs[id]?.end == nil else { return [] }
+        logs[id]?.end = end
+        return drop(id) + pump()
+    }
+
+    /// Drops everything of a session, acknowledged or not.
+    public mutating func forget(session: String) -> [Action] {
+        guard let ids = sessions.removeValue(forKey: session) else { return [] }
+        var bytes = 0
+        for id in ids {
+            bytes += logs.removeValue(forKey: id)?.byteCount ?? 0
+            for peer in members.keys { members[peer]?.cursors[id] = nil }
+        }
+        for name in groups.keys { groups[name]?.forget(session: session) }
+        finished = finished.filter { $0.session != session }
+        return [.released(session: session, bytes: bytes)]
+    }
+
+    // MARK: Reading
+
+    public mutating func receive(_ message: ReaderMessage, from peer: Peer, now: Double) -> [Action] {
+        if case .subscribe(let wanted) = message { return subscribe(wanted, peer, now) }
+        guard members[peer] != nil else { return [.send(peer, .hello(instance: instance))] }
+        members[peer]?.lastHeard = now
+        switch message {
+        case .subscribe, .heartbeat:
+            return []
+        case .credit(let bytes):
+            guard bytes > 0 else { return [] }
+            // Saturating: a hostile peer may send any number.
+            members[peer]?.grant(bytes)
+            return pump()
+        case .acknowledge(let id, let next, let resend):
+            return acknowledge(id, next, resend, peer)
+        }
+    }
+
+    /// Peers to greet and members to give up, as time goes by.
+    public mutating func tick(now: Double) -> [Action] {
+        let silent = members.filter { now - $0.value.lastHeard > settings.livenessSeconds }.map(\.key)
+        for peer in silent { remove(peer) }
+        return silent.isEmpty ? [] : pump()
+    }
+
+    // MARK: State, for those who watch
+
+    public var peers: [Peer] { Array(members.keys) }
+    public var transientPeers: [Peer] { members.filter { $0.value.wanted.wantsTransient }.map(\.key) }
+    /// Bytes kept, of one session.
+    public func byteCount(session: String) -> Int {
+        sessions[session]?.reduce(0) { $0 + (logs[$1]?.byteCount ?? 0) } ?? 0
+    }
+    /// Everything of the session was closed and acknowledged by every required group.
+    public func isDone(session: String) -> Bool {
+        sessions[session]?.isEmpty ?? true
+    }
+    /// Whether every required group has acknowledged all of a log before `next`.
+    public func isAcknowledged(_ id: LogID, before next: UInt64) -> Bool { finished.contains(id) || required(id) >= next }
+    public func groupMembers() -> [String: Int] { groups.mapValues(\.peers.count) }
+
+    // MARK: -
+
+    private mutating func subscribe(_ wanted: Subscription, _ peer: Peer, _ now: Double) -> [Action] {
+        remove(peer)
+        // The same member on a new connection: the old one is gone.
+        for (old, member) in members where member.wanted.group == wanted.group && member.wanted.member == wanted.member {
+            remove(old)
+        }
+        if wanted.fromStart { groups[wanted.group]?.acknowledged = [:] }
+        members[peer] = Member(wanted: wanted, lastHeard: now)
+        groups[wanted.group, default: Group()].peers.append(peer)
+        return pump()
+    }
+
+    private mutating func remove(_ peer: Peer) {
+        guard let member = members.removeValue(forKey: peer) else { return }
+        groups[member.wanted.group]?.remove(peer)
+    }
+
+    private mutating func acknowledge(_ id: LogID, _ next: UInt64, _ resend: Bool, _ peer: Peer) -> [Action] {
+        guard logs[id] != nil, let member = members[peer] else { return [] }
+        let name = member.wanted.group
+        // May lie beyond what is written so far: after a restart, when the source is read anew.
+        let position = max(groups[name]?.acknowledged[id] ?? 0, next)
+        groups[name]?.acknowledged[id] = position
+        if resend {
+            members[peer]?.cursors[id] = Cursor(announced: false, next: position)
+        } else if let cursor = member.cursors[id] {
+            members[peer]?.cursors[id]?.next = max(cursor.next, position)
+        }
+        if isRead(id, by: name) { groups[name]?.release(id) }
+        return drop(id) + pump()
+    }
+
+    private func isRead(_ id: LogID, by group: String) -> Bool {
+        guard let log = logs[id], log.end != nil else { return false }
+        return (groups[group]?.acknowledged[id] ?? 0) >= log.next + 1
+    }
+
+    /// The number that every required group has acknowledged; 0 where none is required, so that all is kept.
+    private func required(_ id: LogID) -> UInt64 {
+        guard let names = settings.requiredGroups[id.track], !names.isEmpty else { return 0 }
+        return names.map { groups[$0]?.acknowledged[id] ?? 0 }.min() ?? 0
+    }
+
+    private mutating func drop(_ id: LogID) -> [Action] {
+        let position = required(id)
+        guard position > 0, let freed = logs[id]?.drop(before: position) else { return [] }
+        if let log = logs[id], log.end != nil, position > log.next { retire(id) }
+        return freed > 0 ? [.released(session: id.session, bytes: freed)] : []
+    }
+
+    private mutating func retire(_ id: LogID) {
+        logs[id] = nil
+        finished.insert(id)
+        sessions[id.session]?.removeAll { $0 == id }
+        for peer in members.keys { members[peer]?.cursors[id] = nil }
+        for name in groups.keys { groups[name]?.retire(id) }
+    }
+
+    /// Sends all that may be sent: to every member, round after round over the sessions, within its credit.
+    private mutating func pump() -> [Action] {
+        var actions: [Action] = []
+        for name in groups.keys.sorted() {
+            guard let peers = groups[name]?.peers else { continue }
+            for peer in peers { deliver(to: peer, of: name, &actions) }
+        }
+        return actions
+    }
+
+    private mutating func deliver(to peer: Peer, of group: String, _ actions: inout [Action]) {
+        var progress = true
+        while progress, members[peer]?.mayReceive == true {
+            progress = false
+            for session in sessions.keys {
+                guard let id = nextLog(of: session, for: peer, in: group) else { continue }
+                if sendOne(id, to: peer, of: group, &actions) { progress = true }
+                if members[peer]?.mayReceive != true { return }
+            }
+        }
+    }
+
+    /// The log of a session that this member is to get the next message of, if any.
+    private mutating func nextLog(of session: String, for peer: Peer, in group: String) -> LogID? {
+        guard let member = members[peer], let ids = sessions[session] else { return nil }
+        for id in ids where member.wanted.tracks.contains(id.track) {
+            if isRead(id, by: group) { continue }
+            switch member.wanted.sharing {
+            case .everything: break
+            case .sessions, .segments:
+                guard groups[group]?.claim(id, for: peer, sharing: member.wanted.sharing, limit: settings.segmentsPerMember) == true
+                else { continue }
+            }
+            if hasMore(id, for: peer) { return id }
+        }
+        return nil
+    }
+
+    private func hasMore(_ id: LogID, for peer: Peer) -> Bool {
+        guard let log = logs[id] else { return false }
+        guard let cursor = members[peer]?.cursors[id], cursor.announced else { return true }
+        return cursor.next < log.next || (log.end != nil && cursor.next == log.next)
+    }
+
+    private mutating func sendOne(_ id: LogID, to peer: Peer, of group: String, _ actions: inout [Action]) -> Bool {
+        guard let log = logs[id], var member = members[peer] else { return false }
+        var cursor = member.cursors[id] ?? Cursor(announced: false, next: groups[group]?.acknowledged[id] ?? 0)
+        let payload: Payload
+        if !cursor.announced {
+            cursor = Cursor(announced: true, next: max(cursor.next, log.first))
+            payload = log.info
+            actions.append(.send(peer, .info(id, first: log.first, payload)))
+        } else if let entry = log.entry(at: cursor.next) {
+            cursor.next = entry.next
+            payload = entry.payload
+            actions.append(.send(peer, .entry(id, sequence: entry.sequence, next: entry.next, payload)))
+        } else if let end = log.end, cursor.next >= log.next {
+            payload = end
+            actions.append(.send(peer, .end(id, sequence: log.next, end)))
+            cursor.next = log.next + 1
+        } else {
+            return false
+        }
+        member.cursors[id] = cursor
+        member.spend(payload.byteCount)
+        members[peer] = member
+        return true
+    }
+}
+
+/// One log as the publisher keeps it.
+struct StoredLog<Payload: LogPayload>: Sendable {
+    struct Entry: Sendable {
+        let sequence: UInt64
+        let next: UInt64
+        let payload: Payload
+    }
+
+    let first: UInt64
+    let info: Payload
+    private(set) var entries: Deque<Entry> = []
+    var end: Payload?
+    private(set) var byteCount = 0
+    private var dropped: UInt64
+
+    init(first: UInt64, info: Payload) {
+        self.first = first
+        self.info = info
+        dropped = first
+    }
+
+    /// One past the last entry.
+    var next: UInt64 { entries.last?.next ?? dropped }
+
+    func mayAppend(_ sequence: UInt64) -> Bool { end == nil && sequence >= next }
+
+    mutating func append(_ entry: Entry) {
+        entries.append(entry)
+        byteCount += entry.payload.byteCount
+    }
+
+    /// The first entry at or after `sequence`.
+    func entry(at sequence: UInt64) -> Entry? {
+        var low = entries.startIndex, high = entries.endIndex
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].next <= sequence { low = middle + 1 } else { high = middle }
+        }
+        return low < entries.endIndex ? entries[low] : nil
+    }
+
+    /// Forgets entries before `sequence`; returns the bytes freed.
+    mutating func drop(before sequence: UInt64) -> Int {
+        var freed = 0
+        while let entry = entries.first, entry.next <= sequence {
+            freed += entry.payload.byteCount
+            dropped = entry.next
+            entries.removeFirst()
+        }
+        byteCount -= freed
+        return freed
+    }
+}
+
+struct Cursor: Sendable {
+    var announced: Bool
+    var next: UInt64
+}
+
+/// One reader's connection.
+struct Member: Sendable {
+    let wanted: Subscription
+    var lastHeard: Double
+    private(set) var creditBytes: Int
+    var cursors: [LogID: Cursor] = [:]
+
+    init(wanted: Subscription, lastHeard: Double) {
+        self.wanted = wanted
+        self.lastHeard = lastHeard
+        creditBytes = max(0, wanted.creditBytes)
+    }
+
+    /// One message may overdraw an account that is not empty: a message larger than the whole credit must pass too.
+    var mayReceive: Bool { creditBytes > 0 }
+    mutating func spend(_ bytes: Int) { creditBytes -= bytes }
+    mutating func grant(_ bytes: Int) {
+        creditBytes = creditBytes.addingReportingOverflow(bytes).overflow ? Int.max / 2 : min(creditBytes + bytes, Int.max / 2)
+    }
+}
+
+/// Readers that share work: who has which log, and what all of them together have finished.
+struct Group<Peer: Hashable & Sendable>: Sendable {
+    struct Share: Hashable, Sendable {
+        let session: String
+        let track: String
+        let segment: UInt32?
+    }
+
+    var peers: [Peer] = []
+    var acknowledged: [LogID: UInt64] = [:]
+    private var owner: [Share: Peer] = [:]
+
+    /// Whether the log is this peer's, taking it if it is nobody's and the peer has room.
+    mutating func claim(_ id: LogID, for peer: Peer, sharing: Sharing, limit: Int) -> Bool {
+        let share = Share(session: id.session, track: id.track, segment: sharing == .segments ? id.segment : nil)
+        if let current = owner[share] { return current == peer }
+        let held = { (other: Peer) in owner.values.count { $0 == other } }
+        let mine = held(peer)
+        if sharing == .segments, mine >= limit { return false }
+        // Whole sessions go to whoever has fewest.
+        if sharing == .sessions, peers.contains(where: { held($0) < mine }) { return false }
+        owner[share] = peer
+        return true
+    }
+
+    mutating func release(_ id: LogID) {
+        owner[Share(session: id.session, track: id.track, segment: id.segment)] = nil
+    }
+
+    /// Nobody will ask for this log again.
+    mutating func retire(_ id: LogID) {
+        release(id)
+        acknowledged[id] = nil
+    }
+
+    mutating func remove(_ peer: Peer) {
+        peers.removeAll { $0 == peer }
+        owner = owner.filter { $0.value != peer }
+    }
+
+    mutating func forget(session: String) {
+        acknowledged = acknowledged.filter { $0.key.session != session }
+        owner = owner.filter { $0.key.session != session }
+    }
+}

@@ -1,0 +1,98 @@
+import StreamLog
+import Wire
+
+/// Drives a `Publisher` over a socket of a loop. Lives on the loop's thread.
+public final class PublishingEnd {
+    private let loop: SocketLoop
+    private let instance: String
+    private var publisher: Publisher<Peer, WireMessage>
+    /// The peer to announce this publisher to: where it connects, nobody else could know of it.
+    private var connectedPeer: Peer?
+    private var lastHeartbeat = -Double.infinity
+    private let rejected: (WireError) -> Void
+
+    /// Called when entries were dropped because every required group has them.
+    public var released: (_ session: String, _ bytes: Int) -> Void = { _, _ in }
+    /// Called after every change, for those who wait on acknowledgements.
+    public var acknowledged: () -> Void = {}
+    /// What to tell readers of the progress of open sessions, with each heartbeat.
+    public var progress: () -> [Adreact_V1_SessionProgress] = { [] }
+
+    /// Binds `endpoint`, or connects to it.
+    /// - Parameter rejected: told of every message that is not of the protocol.
+    public init(
+        _ loop: SocketLoop, endpoint: String, binds: Bool, instance: String,
+        settings: Publisher<Peer, WireMessage>.Settings, rejected: @escaping (WireError) -> Void
+    ) throws(TransportError) {
+        self.loop = loop
+        self.instance = instance
+        self.rejected = rejected
+        publisher = Publisher(instance: instance, settings: settings)
+        let receive: (SocketLoop.Frames, Peer) -> Void = { [unowned self] frames, peer in received(frames, from: peer) }
+        if binds { _ = try loop.bind(endpoint, receive: receive) } else { connectedPeer = try loop.connect(endpoint, receive: receive) }
+        loop.addTicker { [unowned self] now in tick(now) }
+    }
+
+    public func open(_ log: LogID, first: UInt64 = 0, info: WireMessage) { perform(publisher.open(log, first: first, info: info)) }
+
+    public func append(_ log: LogID, sequence: UInt64, next: UInt64? = nil, _ message: WireMessage) {
+        perform(publisher.append(log, sequence: sequence, next: next, message))
+    }
+
+    public func close(_ log: LogID, end: WireMessage) { perform(publisher.close(log, end: end)) }
+
+    public func forget(session: String) { perform(publisher.forget(session: session)) }
+
+    public func isAcknowledged(_ log: LogID, before next: UInt64) -> Bool { publisher.isAcknowledged(log, before: next) }
+
+    public func isDone(session: String) -> Bool { publisher.isDone(session: session) }
+
+    /// Sends something outside the log to every reader that wants such things.
+    public func sendTransient(_ message: WireMessage) {
+        for peer in publisher.transientPeers { loop.send([message.envelopeBytes, message.body], to: peer) }
+    }
+
+    private func received(_ frames: SocketLoop.Frames, from peer: Peer) {
+        do {
+            perform(publisher.receive(try ReaderMessage(WireMessage(frames: frames)), from: peer, now: SocketLoop.now()))
+            acknowledged()
+        } catch let error as WireError {
+            rejected(error)
+        } catch {}
+    }
+
+    private func perform(_ actions: [Publisher<Peer, WireMessage>.Action]) {
+        for action in actions {
+            switch action {
+            case .released(let session, let bytes): released(session, bytes)
+            case .send(let peer, let message): send(message, to: peer)
+            }
+        }
+    }
+
+    private func send(_ message: PublisherMessage<WireMessage>, to peer: Peer) {
+        switch message {
+        case .info(_, _, let payload), .entry(_, _, _, let payload), .end(_, _, let payload):
+            loop.send([payload.envelopeBytes, payload.body], to: peer)
+        case .hello(let instance):
+            var envelope = Envelope()
+            envelope.kind = .hello
+            envelope.sourceInstance = instance
+            let hello = WireMessage(envelope, body: Adreact_V1_Hello.with { $0.instance = instance })
+            loop.send([hello.envelopeBytes, hello.body], to: peer)
+        case .heartbeat(let instance):
+            var envelope = Envelope()
+            envelope.kind = .heartbeat
+            envelope.sourceInstance = instance
+            let beat = WireMessage(envelope, body: Adreact_V1_Heartbeat.with { $0.sessions = progress() })
+            loop.send([beat.envelopeBytes, beat.body], to: peer)
+        }
+    }
+
+    private func tick(_ now: Double) {
+        perform(publisher.tick(now: now))
+        guard now - lastHeartbeat >= 0.25 else { return }
+        lastHeartbeat = now
+        for peer in Set(publisher.peers + [connectedPeer].compactMap(\.self)) { send(.heartbeat(instance: instance), to: peer) }
+    }
+}

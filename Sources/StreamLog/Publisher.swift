@@ -1,4 +1,5 @@
-import Collections
+import DequeModule
+import OrderedCollections
 
 /// The sending side of the log protocol, as a pure state machine: messages and the time in, messages to send out.
 ///
@@ -118,9 +119,20 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     public func byteCount(session: String) -> Int {
         sessions[session]?.reduce(0) { $0 + (logs[$1]?.byteCount ?? 0) } ?? 0
     }
-    /// Everything of the session was closed and acknowledged by every required group.
-    public func isDone(session: String) -> Bool {
-        sessions[session]?.isEmpty ?? true
+    /// Everything written was closed, and acknowledged by every required group.
+    public var isDone: Bool { logs.isEmpty }
+    /// Whether a required group has been sent all that there is of a session's track. What it still holds on to it
+    /// can only let go of with more to come.
+    public func isStarving(session: String) -> Bool {
+        for (track, names) in settings.requiredGroups {
+            let ids = sessions[session]?.filter { $0.track == track } ?? []
+            for name in names where !ids.isEmpty {
+                let peers = groups[name]?.peers ?? []
+                let isSent = ids.allSatisfy { id in isRead(id, by: name) || peers.contains { members[$0]?.cursors[id] != nil && !hasMore(id, for: $0) } }
+                if isSent { return true }
+            }
+        }
+        return false
     }
     /// Whether every required group has acknowledged all of a log before `next`.
     public func isAcknowledged(_ id: LogID, before next: UInt64) -> Bool { finished.contains(id) || required(id) >= next }
@@ -352,14 +364,15 @@ struct Group<Peer: Hashable & Sendable>: Sendable {
     mutating func claim(_ id: LogID, for peer: Peer, sharing: Sharing, limit: Int) -> Bool {
         let share = Share(session: id.session, track: id.track, segment: sharing == .segments ? id.segment : nil)
         if let current = owner[share] { return current == peer }
-        let held = { (other: Peer) in owner.values.count { $0 == other } }
-        let mine = held(peer)
+        let mine = shares(of: peer)
         if sharing == .segments, mine >= limit { return false }
         // Whole sessions go to whoever has fewest.
-        if sharing == .sessions, peers.contains(where: { held($0) < mine }) { return false }
+        if sharing == .sessions, peers.contains(where: { shares(of: $0) < mine }) { return false }
         owner[share] = peer
         return true
     }
+
+    private func shares(of peer: Peer) -> Int { owner.values.count { $0 == peer } }
 
     mutating func release(_ id: LogID) {
         owner[Share(session: id.session, track: id.track, segment: id.segment)] = nil

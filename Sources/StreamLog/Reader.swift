@@ -16,6 +16,15 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         public let event: Event
         public let payload: Payload
         public let ticket: Ticket
+
+        /// What to acknowledge once this delivery is safe.
+        public var next: UInt64 {
+            switch event {
+            case .info(let first): first
+            case .entry(_, let next): next
+            case .end(let sequence): sequence + 1
+            }
+        }
     }
 
     /// Proof of having taken a delivery off the wire; to be handed to `consumed` when it is processed.

@@ -175,51 +175,159 @@ public nonisolated struct Adreact_V1_PulseClip: Sendable {
   fileprivate var _heartRateBpm: Double? = nil
 }
 
-public nonisolated struct Adreact_V1_TimelineWindow: Sendable {
+public nonisolated struct Adreact_V1_TimelineWindow: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// voice, face, fused, pulse
-  public var lane: String = String()
+  public var lane: String {
+    get {_storage._lane}
+    set {_uniqueStorage()._lane = newValue}
+  }
 
-  public var startNanoseconds: Int64 = 0
+  /// content number: of emotion windows together, of pulse windows
+  public var index: UInt64 {
+    get {_storage._index}
+    set {_uniqueStorage()._index = newValue}
+  }
 
-  public var endNanoseconds: Int64 = 0
+  public var startNanoseconds: Int64 {
+    get {_storage._startNanoseconds}
+    set {_uniqueStorage()._startNanoseconds = newValue}
+  }
+
+  public var endNanoseconds: Int64 {
+    get {_storage._endNanoseconds}
+    set {_uniqueStorage()._endNanoseconds = newValue}
+  }
 
   /// positive, neutral, negative
-  public var label: String = String()
-
-  public var probabilities: [Double] = []
-
-  public var final: Bool = false
-
-  public var revision: UInt32 = 0
-
-  /// how many went into it
-  public var voiceWindows: UInt32 = 0
-
-  public var faceFrames: UInt32 = 0
-
-  public var heartRateBpm: Double {
-    get {_heartRateBpm ?? 0}
-    set {_heartRateBpm = newValue}
+  public var label: String {
+    get {_storage._label}
+    set {_uniqueStorage()._label = newValue}
   }
-  /// Returns true if `heartRateBpm` has been explicitly set.
-  public var hasHeartRateBpm: Bool {self._heartRateBpm != nil}
-  /// Clears the value of `heartRateBpm`. Subsequent reads from it will return its default value.
-  public mutating func clearHeartRateBpm() {self._heartRateBpm = nil}
 
-  public var confidence: Double = 0
+  /// 3
+  public var probabilities: [Double] {
+    get {_storage._probabilities}
+    set {_uniqueStorage()._probabilities = newValue}
+  }
 
-  /// lanes that were never examined here
-  public var missing: [String] = []
+  public var final: Bool {
+    get {_storage._final}
+    set {_uniqueStorage()._final = newValue}
+  }
+
+  public var revision: UInt64 {
+    get {_storage._revision}
+    set {_uniqueStorage()._revision = newValue}
+  }
+
+  /// absent where the voice has no part in it
+  public var voice: Adreact_V1_TimelineWindow.VoiceShare {
+    get {_storage._voice ?? Adreact_V1_TimelineWindow.VoiceShare()}
+    set {_uniqueStorage()._voice = newValue}
+  }
+  /// Returns true if `voice` has been explicitly set.
+  public var hasVoice: Bool {_storage._voice != nil}
+  /// Clears the value of `voice`. Subsequent reads from it will return its default value.
+  public mutating func clearVoice() {_uniqueStorage()._voice = nil}
+
+  /// absent where the face has no part in it
+  public var face: Adreact_V1_TimelineWindow.FaceShare {
+    get {_storage._face ?? Adreact_V1_TimelineWindow.FaceShare()}
+    set {_uniqueStorage()._face = newValue}
+  }
+  /// Returns true if `face` has been explicitly set.
+  public var hasFace: Bool {_storage._face != nil}
+  /// Clears the value of `face`. Subsequent reads from it will return its default value.
+  public mutating func clearFace() {_uniqueStorage()._face = nil}
+
+  /// pulse windows only
+  public var pulse: Adreact_V1_TimelineWindow.PulseShare {
+    get {_storage._pulse ?? Adreact_V1_TimelineWindow.PulseShare()}
+    set {_uniqueStorage()._pulse = newValue}
+  }
+  /// Returns true if `pulse` has been explicitly set.
+  public var hasPulse: Bool {_storage._pulse != nil}
+  /// Clears the value of `pulse`. Subsequent reads from it will return its default value.
+  public mutating func clearPulse() {_uniqueStorage()._pulse = nil}
+
+  /// lanes that could have contributed, but were lost or absent here
+  public var missing: [String] {
+    get {_storage._missing}
+    set {_uniqueStorage()._missing = newValue}
+  }
+
+  /// An amendment: the final window with this lane and index no longer exists; its successors follow.
+  public var retracted: Bool {
+    get {_storage._retracted}
+    set {_uniqueStorage()._retracted = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
+  public nonisolated struct VoiceShare: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var probabilities: [Double] = []
+
+    public var windowCount: UInt32 = 0
+
+    public var energyDbfs: Double = 0
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+  }
+
+  public nonisolated struct FaceShare: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var probabilities: [Double] = []
+
+    public var frameCount: UInt32 = 0
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+  }
+
+  public nonisolated struct PulseShare: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var heartRateBpm: Double {
+      get {_heartRateBpm ?? 0}
+      set {_heartRateBpm = newValue}
+    }
+    /// Returns true if `heartRateBpm` has been explicitly set.
+    public var hasHeartRateBpm: Bool {self._heartRateBpm != nil}
+    /// Clears the value of `heartRateBpm`. Subsequent reads from it will return its default value.
+    public mutating func clearHeartRateBpm() {self._heartRateBpm = nil}
+
+    public var confidence: Double = 0
+
+    public var signalQuality: Double = 0
+
+    public var clipCount: UInt32 = 0
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+
+    fileprivate var _heartRateBpm: Double? = nil
+  }
+
   public init() {}
 
-  fileprivate var _heartRateBpm: Double? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct Adreact_V1_TimelineSecond: Sendable {
@@ -229,17 +337,10 @@ public nonisolated struct Adreact_V1_TimelineSecond: Sendable {
 
   public var second: UInt32 = 0
 
+  public var revision: UInt64 = 0
+
   /// empty: no emotion evidence
   public var probabilities: [Double] = []
-
-  public var valence: Double {
-    get {_valence ?? 0}
-    set {_valence = newValue}
-  }
-  /// Returns true if `valence` has been explicitly set.
-  public var hasValence: Bool {self._valence != nil}
-  /// Clears the value of `valence`. Subsequent reads from it will return its default value.
-  public mutating func clearValence() {self._valence = nil}
 
   /// voice, face, fused
   public var sources: [String] = []
@@ -248,34 +349,61 @@ public nonisolated struct Adreact_V1_TimelineSecond: Sendable {
 
   public var speechShare: Double = 0
 
-  public var faceCount: UInt32 = 0
-
-  public var heartRateBpm: Double {
-    get {_heartRateBpm ?? 0}
-    set {_heartRateBpm = newValue}
+  public var faceCount: UInt32 {
+    get {_faceCount ?? 0}
+    set {_faceCount = newValue}
   }
-  /// Returns true if `heartRateBpm` has been explicitly set.
-  public var hasHeartRateBpm: Bool {self._heartRateBpm != nil}
-  /// Clears the value of `heartRateBpm`. Subsequent reads from it will return its default value.
-  public mutating func clearHeartRateBpm() {self._heartRateBpm = nil}
+  /// Returns true if `faceCount` has been explicitly set.
+  public var hasFaceCount: Bool {self._faceCount != nil}
+  /// Clears the value of `faceCount`. Subsequent reads from it will return its default value.
+  public mutating func clearFaceCount() {self._faceCount = nil}
 
-  public var pulseConfidence: Double = 0
-
-  public var pulseQuality: Double = 0
-
-  /// empty: unknown
-  public var pulseLabel: String = String()
-
-  public var pulseProbabilities: [Double] = []
+  /// absent: no pulse clip
+  public var pulse: Adreact_V1_TimelineSecond.Pulse {
+    get {_pulse ?? Adreact_V1_TimelineSecond.Pulse()}
+    set {_pulse = newValue}
+  }
+  /// Returns true if `pulse` has been explicitly set.
+  public var hasPulse: Bool {self._pulse != nil}
+  /// Clears the value of `pulse`. Subsequent reads from it will return its default value.
+  public mutating func clearPulse() {self._pulse = nil}
 
   public var missing: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
+  public nonisolated struct Pulse: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    public var heartRateBpm: Double {
+      get {_heartRateBpm ?? 0}
+      set {_heartRateBpm = newValue}
+    }
+    /// Returns true if `heartRateBpm` has been explicitly set.
+    public var hasHeartRateBpm: Bool {self._heartRateBpm != nil}
+    /// Clears the value of `heartRateBpm`. Subsequent reads from it will return its default value.
+    public mutating func clearHeartRateBpm() {self._heartRateBpm = nil}
+
+    public var confidence: Double = 0
+
+    public var signalQuality: Double = 0
+
+    /// empty: no label
+    public var probabilities: [Double] = []
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+
+    fileprivate var _heartRateBpm: Double? = nil
+  }
+
   public init() {}
 
-  fileprivate var _valence: Double? = nil
-  fileprivate var _heartRateBpm: Double? = nil
+  fileprivate var _faceCount: UInt32? = nil
+  fileprivate var _pulse: Adreact_V1_TimelineSecond.Pulse? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -566,7 +694,161 @@ nonisolated extension Adreact_V1_PulseClip: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Adreact_V1_TimelineWindow: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TimelineWindow"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}lane\0\u{3}start_nanoseconds\0\u{3}end_nanoseconds\0\u{1}label\0\u{1}probabilities\0\u{1}final\0\u{1}revision\0\u{3}voice_windows\0\u{3}face_frames\0\u{3}heart_rate_bpm\0\u{1}confidence\0\u{1}missing\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}lane\0\u{1}index\0\u{3}start_nanoseconds\0\u{3}end_nanoseconds\0\u{1}label\0\u{1}probabilities\0\u{1}final\0\u{1}revision\0\u{1}voice\0\u{1}face\0\u{1}pulse\0\u{1}missing\0\u{1}retracted\0")
+
+  fileprivate class _StorageClass {
+    var _lane: String = String()
+    var _index: UInt64 = 0
+    var _startNanoseconds: Int64 = 0
+    var _endNanoseconds: Int64 = 0
+    var _label: String = String()
+    var _probabilities: [Double] = []
+    var _final: Bool = false
+    var _revision: UInt64 = 0
+    var _voice: Adreact_V1_TimelineWindow.VoiceShare? = nil
+    var _face: Adreact_V1_TimelineWindow.FaceShare? = nil
+    var _pulse: Adreact_V1_TimelineWindow.PulseShare? = nil
+    var _missing: [String] = []
+    var _retracted: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _lane = source._lane
+      _index = source._index
+      _startNanoseconds = source._startNanoseconds
+      _endNanoseconds = source._endNanoseconds
+      _label = source._label
+      _probabilities = source._probabilities
+      _final = source._final
+      _revision = source._revision
+      _voice = source._voice
+      _face = source._face
+      _pulse = source._pulse
+      _missing = source._missing
+      _retracted = source._retracted
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._lane) }()
+        case 2: try { try decoder.decodeSingularUInt64Field(value: &_storage._index) }()
+        case 3: try { try decoder.decodeSingularSInt64Field(value: &_storage._startNanoseconds) }()
+        case 4: try { try decoder.decodeSingularSInt64Field(value: &_storage._endNanoseconds) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._label) }()
+        case 6: try { try decoder.decodeRepeatedDoubleField(value: &_storage._probabilities) }()
+        case 7: try { try decoder.decodeSingularBoolField(value: &_storage._final) }()
+        case 8: try { try decoder.decodeSingularUInt64Field(value: &_storage._revision) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._voice) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._face) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._pulse) }()
+        case 12: try { try decoder.decodeRepeatedStringField(value: &_storage._missing) }()
+        case 13: try { try decoder.decodeSingularBoolField(value: &_storage._retracted) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._lane.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._lane, fieldNumber: 1)
+      }
+      if _storage._index != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._index, fieldNumber: 2)
+      }
+      if _storage._startNanoseconds != 0 {
+        try visitor.visitSingularSInt64Field(value: _storage._startNanoseconds, fieldNumber: 3)
+      }
+      if _storage._endNanoseconds != 0 {
+        try visitor.visitSingularSInt64Field(value: _storage._endNanoseconds, fieldNumber: 4)
+      }
+      if !_storage._label.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._label, fieldNumber: 5)
+      }
+      if !_storage._probabilities.isEmpty {
+        try visitor.visitPackedDoubleField(value: _storage._probabilities, fieldNumber: 6)
+      }
+      if _storage._final != false {
+        try visitor.visitSingularBoolField(value: _storage._final, fieldNumber: 7)
+      }
+      if _storage._revision != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._revision, fieldNumber: 8)
+      }
+      try { if let v = _storage._voice {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      try { if let v = _storage._face {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
+      try { if let v = _storage._pulse {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+      if !_storage._missing.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._missing, fieldNumber: 12)
+      }
+      if _storage._retracted != false {
+        try visitor.visitSingularBoolField(value: _storage._retracted, fieldNumber: 13)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Adreact_V1_TimelineWindow, rhs: Adreact_V1_TimelineWindow) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._lane != rhs_storage._lane {return false}
+        if _storage._index != rhs_storage._index {return false}
+        if _storage._startNanoseconds != rhs_storage._startNanoseconds {return false}
+        if _storage._endNanoseconds != rhs_storage._endNanoseconds {return false}
+        if _storage._label != rhs_storage._label {return false}
+        if _storage._probabilities != rhs_storage._probabilities {return false}
+        if _storage._final != rhs_storage._final {return false}
+        if _storage._revision != rhs_storage._revision {return false}
+        if _storage._voice != rhs_storage._voice {return false}
+        if _storage._face != rhs_storage._face {return false}
+        if _storage._pulse != rhs_storage._pulse {return false}
+        if _storage._missing != rhs_storage._missing {return false}
+        if _storage._retracted != rhs_storage._retracted {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Adreact_V1_TimelineWindow.VoiceShare: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = Adreact_V1_TimelineWindow.protoMessageName + ".VoiceShare"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}probabilities\0\u{3}window_count\0\u{3}energy_dbfs\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -574,18 +856,85 @@ nonisolated extension Adreact_V1_TimelineWindow: SwiftProtobuf.Message, SwiftPro
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.lane) }()
-      case 2: try { try decoder.decodeSingularSInt64Field(value: &self.startNanoseconds) }()
-      case 3: try { try decoder.decodeSingularSInt64Field(value: &self.endNanoseconds) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.label) }()
-      case 5: try { try decoder.decodeRepeatedDoubleField(value: &self.probabilities) }()
-      case 6: try { try decoder.decodeSingularBoolField(value: &self.final) }()
-      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.revision) }()
-      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.voiceWindows) }()
-      case 9: try { try decoder.decodeSingularUInt32Field(value: &self.faceFrames) }()
-      case 10: try { try decoder.decodeSingularDoubleField(value: &self._heartRateBpm) }()
-      case 11: try { try decoder.decodeSingularDoubleField(value: &self.confidence) }()
-      case 12: try { try decoder.decodeRepeatedStringField(value: &self.missing) }()
+      case 1: try { try decoder.decodeRepeatedDoubleField(value: &self.probabilities) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.windowCount) }()
+      case 3: try { try decoder.decodeSingularDoubleField(value: &self.energyDbfs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.probabilities.isEmpty {
+      try visitor.visitPackedDoubleField(value: self.probabilities, fieldNumber: 1)
+    }
+    if self.windowCount != 0 {
+      try visitor.visitSingularUInt32Field(value: self.windowCount, fieldNumber: 2)
+    }
+    if self.energyDbfs.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.energyDbfs, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Adreact_V1_TimelineWindow.VoiceShare, rhs: Adreact_V1_TimelineWindow.VoiceShare) -> Bool {
+    if lhs.probabilities != rhs.probabilities {return false}
+    if lhs.windowCount != rhs.windowCount {return false}
+    if lhs.energyDbfs != rhs.energyDbfs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Adreact_V1_TimelineWindow.FaceShare: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = Adreact_V1_TimelineWindow.protoMessageName + ".FaceShare"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}probabilities\0\u{3}frame_count\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedDoubleField(value: &self.probabilities) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.frameCount) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.probabilities.isEmpty {
+      try visitor.visitPackedDoubleField(value: self.probabilities, fieldNumber: 1)
+    }
+    if self.frameCount != 0 {
+      try visitor.visitSingularUInt32Field(value: self.frameCount, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Adreact_V1_TimelineWindow.FaceShare, rhs: Adreact_V1_TimelineWindow.FaceShare) -> Bool {
+    if lhs.probabilities != rhs.probabilities {return false}
+    if lhs.frameCount != rhs.frameCount {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Adreact_V1_TimelineWindow.PulseShare: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = Adreact_V1_TimelineWindow.protoMessageName + ".PulseShare"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}heart_rate_bpm\0\u{1}confidence\0\u{3}signal_quality\0\u{3}clip_count\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularDoubleField(value: &self._heartRateBpm) }()
+      case 2: try { try decoder.decodeSingularDoubleField(value: &self.confidence) }()
+      case 3: try { try decoder.decodeSingularDoubleField(value: &self.signalQuality) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.clipCount) }()
       default: break
       }
     }
@@ -596,58 +945,26 @@ nonisolated extension Adreact_V1_TimelineWindow: SwiftProtobuf.Message, SwiftPro
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.lane.isEmpty {
-      try visitor.visitSingularStringField(value: self.lane, fieldNumber: 1)
-    }
-    if self.startNanoseconds != 0 {
-      try visitor.visitSingularSInt64Field(value: self.startNanoseconds, fieldNumber: 2)
-    }
-    if self.endNanoseconds != 0 {
-      try visitor.visitSingularSInt64Field(value: self.endNanoseconds, fieldNumber: 3)
-    }
-    if !self.label.isEmpty {
-      try visitor.visitSingularStringField(value: self.label, fieldNumber: 4)
-    }
-    if !self.probabilities.isEmpty {
-      try visitor.visitPackedDoubleField(value: self.probabilities, fieldNumber: 5)
-    }
-    if self.final != false {
-      try visitor.visitSingularBoolField(value: self.final, fieldNumber: 6)
-    }
-    if self.revision != 0 {
-      try visitor.visitSingularUInt32Field(value: self.revision, fieldNumber: 7)
-    }
-    if self.voiceWindows != 0 {
-      try visitor.visitSingularUInt32Field(value: self.voiceWindows, fieldNumber: 8)
-    }
-    if self.faceFrames != 0 {
-      try visitor.visitSingularUInt32Field(value: self.faceFrames, fieldNumber: 9)
-    }
     try { if let v = self._heartRateBpm {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 10)
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 1)
     } }()
     if self.confidence.bitPattern != 0 {
-      try visitor.visitSingularDoubleField(value: self.confidence, fieldNumber: 11)
+      try visitor.visitSingularDoubleField(value: self.confidence, fieldNumber: 2)
     }
-    if !self.missing.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.missing, fieldNumber: 12)
+    if self.signalQuality.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.signalQuality, fieldNumber: 3)
+    }
+    if self.clipCount != 0 {
+      try visitor.visitSingularUInt32Field(value: self.clipCount, fieldNumber: 4)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Adreact_V1_TimelineWindow, rhs: Adreact_V1_TimelineWindow) -> Bool {
-    if lhs.lane != rhs.lane {return false}
-    if lhs.startNanoseconds != rhs.startNanoseconds {return false}
-    if lhs.endNanoseconds != rhs.endNanoseconds {return false}
-    if lhs.label != rhs.label {return false}
-    if lhs.probabilities != rhs.probabilities {return false}
-    if lhs.final != rhs.final {return false}
-    if lhs.revision != rhs.revision {return false}
-    if lhs.voiceWindows != rhs.voiceWindows {return false}
-    if lhs.faceFrames != rhs.faceFrames {return false}
+  public static func ==(lhs: Adreact_V1_TimelineWindow.PulseShare, rhs: Adreact_V1_TimelineWindow.PulseShare) -> Bool {
     if lhs._heartRateBpm != rhs._heartRateBpm {return false}
     if lhs.confidence != rhs.confidence {return false}
-    if lhs.missing != rhs.missing {return false}
+    if lhs.signalQuality != rhs.signalQuality {return false}
+    if lhs.clipCount != rhs.clipCount {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -655,7 +972,7 @@ nonisolated extension Adreact_V1_TimelineWindow: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Adreact_V1_TimelineSecond: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TimelineSecond"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}second\0\u{1}probabilities\0\u{1}valence\0\u{1}sources\0\u{3}face_share\0\u{3}speech_share\0\u{3}face_count\0\u{3}heart_rate_bpm\0\u{3}pulse_confidence\0\u{3}pulse_quality\0\u{3}pulse_label\0\u{3}pulse_probabilities\0\u{1}missing\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}second\0\u{1}revision\0\u{1}probabilities\0\u{1}sources\0\u{3}face_share\0\u{3}speech_share\0\u{3}face_count\0\u{1}pulse\0\u{1}missing\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -664,18 +981,14 @@ nonisolated extension Adreact_V1_TimelineSecond: SwiftProtobuf.Message, SwiftPro
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.second) }()
-      case 2: try { try decoder.decodeRepeatedDoubleField(value: &self.probabilities) }()
-      case 3: try { try decoder.decodeSingularDoubleField(value: &self._valence) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.revision) }()
+      case 3: try { try decoder.decodeRepeatedDoubleField(value: &self.probabilities) }()
       case 4: try { try decoder.decodeRepeatedStringField(value: &self.sources) }()
       case 5: try { try decoder.decodeSingularDoubleField(value: &self.faceShare) }()
       case 6: try { try decoder.decodeSingularDoubleField(value: &self.speechShare) }()
-      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.faceCount) }()
-      case 8: try { try decoder.decodeSingularDoubleField(value: &self._heartRateBpm) }()
-      case 9: try { try decoder.decodeSingularDoubleField(value: &self.pulseConfidence) }()
-      case 10: try { try decoder.decodeSingularDoubleField(value: &self.pulseQuality) }()
-      case 11: try { try decoder.decodeSingularStringField(value: &self.pulseLabel) }()
-      case 12: try { try decoder.decodeRepeatedDoubleField(value: &self.pulseProbabilities) }()
-      case 13: try { try decoder.decodeRepeatedStringField(value: &self.missing) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self._faceCount) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._pulse) }()
+      case 9: try { try decoder.decodeRepeatedStringField(value: &self.missing) }()
       default: break
       }
     }
@@ -689,12 +1002,12 @@ nonisolated extension Adreact_V1_TimelineSecond: SwiftProtobuf.Message, SwiftPro
     if self.second != 0 {
       try visitor.visitSingularUInt32Field(value: self.second, fieldNumber: 1)
     }
-    if !self.probabilities.isEmpty {
-      try visitor.visitPackedDoubleField(value: self.probabilities, fieldNumber: 2)
+    if self.revision != 0 {
+      try visitor.visitSingularUInt64Field(value: self.revision, fieldNumber: 2)
     }
-    try { if let v = self._valence {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 3)
-    } }()
+    if !self.probabilities.isEmpty {
+      try visitor.visitPackedDoubleField(value: self.probabilities, fieldNumber: 3)
+    }
     if !self.sources.isEmpty {
       try visitor.visitRepeatedStringField(value: self.sources, fieldNumber: 4)
     }
@@ -704,44 +1017,77 @@ nonisolated extension Adreact_V1_TimelineSecond: SwiftProtobuf.Message, SwiftPro
     if self.speechShare.bitPattern != 0 {
       try visitor.visitSingularDoubleField(value: self.speechShare, fieldNumber: 6)
     }
-    if self.faceCount != 0 {
-      try visitor.visitSingularUInt32Field(value: self.faceCount, fieldNumber: 7)
-    }
-    try { if let v = self._heartRateBpm {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 8)
+    try { if let v = self._faceCount {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 7)
     } }()
-    if self.pulseConfidence.bitPattern != 0 {
-      try visitor.visitSingularDoubleField(value: self.pulseConfidence, fieldNumber: 9)
-    }
-    if self.pulseQuality.bitPattern != 0 {
-      try visitor.visitSingularDoubleField(value: self.pulseQuality, fieldNumber: 10)
-    }
-    if !self.pulseLabel.isEmpty {
-      try visitor.visitSingularStringField(value: self.pulseLabel, fieldNumber: 11)
-    }
-    if !self.pulseProbabilities.isEmpty {
-      try visitor.visitPackedDoubleField(value: self.pulseProbabilities, fieldNumber: 12)
-    }
+    try { if let v = self._pulse {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
     if !self.missing.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.missing, fieldNumber: 13)
+      try visitor.visitRepeatedStringField(value: self.missing, fieldNumber: 9)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Adreact_V1_TimelineSecond, rhs: Adreact_V1_TimelineSecond) -> Bool {
     if lhs.second != rhs.second {return false}
+    if lhs.revision != rhs.revision {return false}
     if lhs.probabilities != rhs.probabilities {return false}
-    if lhs._valence != rhs._valence {return false}
     if lhs.sources != rhs.sources {return false}
     if lhs.faceShare != rhs.faceShare {return false}
     if lhs.speechShare != rhs.speechShare {return false}
-    if lhs.faceCount != rhs.faceCount {return false}
-    if lhs._heartRateBpm != rhs._heartRateBpm {return false}
-    if lhs.pulseConfidence != rhs.pulseConfidence {return false}
-    if lhs.pulseQuality != rhs.pulseQuality {return false}
-    if lhs.pulseLabel != rhs.pulseLabel {return false}
-    if lhs.pulseProbabilities != rhs.pulseProbabilities {return false}
+    if lhs._faceCount != rhs._faceCount {return false}
+    if lhs._pulse != rhs._pulse {return false}
     if lhs.missing != rhs.missing {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Adreact_V1_TimelineSecond.Pulse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = Adreact_V1_TimelineSecond.protoMessageName + ".Pulse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}heart_rate_bpm\0\u{1}confidence\0\u{3}signal_quality\0\u{1}probabilities\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularDoubleField(value: &self._heartRateBpm) }()
+      case 2: try { try decoder.decodeSingularDoubleField(value: &self.confidence) }()
+      case 3: try { try decoder.decodeSingularDoubleField(value: &self.signalQuality) }()
+      case 4: try { try decoder.decodeRepeatedDoubleField(value: &self.probabilities) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._heartRateBpm {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 1)
+    } }()
+    if self.confidence.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.confidence, fieldNumber: 2)
+    }
+    if self.signalQuality.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.signalQuality, fieldNumber: 3)
+    }
+    if !self.probabilities.isEmpty {
+      try visitor.visitPackedDoubleField(value: self.probabilities, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Adreact_V1_TimelineSecond.Pulse, rhs: Adreact_V1_TimelineSecond.Pulse) -> Bool {
+    if lhs._heartRateBpm != rhs._heartRateBpm {return false}
+    if lhs.confidence != rhs.confidence {return false}
+    if lhs.signalQuality != rhs.signalQuality {return false}
+    if lhs.probabilities != rhs.probabilities {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

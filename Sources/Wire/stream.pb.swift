@@ -131,6 +131,9 @@ public nonisolated enum Adreact_V1_PacketFlag: SwiftProtobuf.Enum, Swift.CaseIte
 
   /// shown before its own keyframe: belongs to the previous segment's time
   case leading // = 4
+
+  /// needed for decoding, not to be presented
+  case hidden // = 8
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -143,6 +146,7 @@ public nonisolated enum Adreact_V1_PacketFlag: SwiftProtobuf.Enum, Swift.CaseIte
     case 1: self = .keyframe
     case 2: self = .context
     case 4: self = .leading
+    case 8: self = .hidden
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -153,6 +157,7 @@ public nonisolated enum Adreact_V1_PacketFlag: SwiftProtobuf.Enum, Swift.CaseIte
     case .keyframe: return 1
     case .context: return 2
     case .leading: return 4
+    case .hidden: return 8
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -163,6 +168,7 @@ public nonisolated enum Adreact_V1_PacketFlag: SwiftProtobuf.Enum, Swift.CaseIte
     .keyframe,
     .context,
     .leading,
+    .hidden,
   ]
 
 }
@@ -538,6 +544,26 @@ public nonisolated struct Adreact_V1_TrackParameters: @unchecked Sendable {
     set {_uniqueStorage()._averageFrameRate = newValue}
   }
 
+  public var reorderDelayFrames: UInt32 {
+    get {_storage._reorderDelayFrames}
+    set {_uniqueStorage()._reorderDelayFrames = newValue}
+  }
+
+  public var timesAreDecodingTimes: Bool {
+    get {_storage._timesAreDecodingTimes}
+    set {_uniqueStorage()._timesAreDecodingTimes = newValue}
+  }
+
+  public var colourMatrix: String {
+    get {_storage._colourMatrix}
+    set {_uniqueStorage()._colourMatrix = newValue}
+  }
+
+  public var colourRange: String {
+    get {_storage._colourRange}
+    set {_uniqueStorage()._colourRange = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -617,7 +643,7 @@ nonisolated extension Adreact_V1_Kind: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension Adreact_V1_PacketFlag: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PACKET_FLAG_NONE\0\u{1}PACKET_FLAG_KEYFRAME\0\u{1}PACKET_FLAG_CONTEXT\0\u{2}\u{2}PACKET_FLAG_LEADING\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PACKET_FLAG_NONE\0\u{1}PACKET_FLAG_KEYFRAME\0\u{1}PACKET_FLAG_CONTEXT\0\u{2}\u{2}PACKET_FLAG_LEADING\0\u{2}\u{4}PACKET_FLAG_HIDDEN\0")
 }
 
 nonisolated extension Adreact_V1_Sharing: SwiftProtobuf._ProtoNameProviding {
@@ -1050,7 +1076,7 @@ nonisolated extension Adreact_V1_Session: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TrackParameters"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}codec\0\u{1}extradata\0\u{3}codec_tag\0\u{1}profile\0\u{1}level\0\u{3}bit_rate\0\u{3}sample_rate_hz\0\u{3}channel_count\0\u{3}channel_mask\0\u{3}sample_format\0\u{3}frame_size_samples\0\u{3}block_align_bytes\0\u{3}bits_per_coded_sample\0\u{3}initial_padding_samples\0\u{3}seek_preroll_samples\0\u{1}width\0\u{1}height\0\u{3}pixel_format\0\u{3}rotation_degrees\0\u{3}average_frame_rate\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}codec\0\u{1}extradata\0\u{3}codec_tag\0\u{1}profile\0\u{1}level\0\u{3}bit_rate\0\u{3}sample_rate_hz\0\u{3}channel_count\0\u{3}channel_mask\0\u{3}sample_format\0\u{3}frame_size_samples\0\u{3}block_align_bytes\0\u{3}bits_per_coded_sample\0\u{3}initial_padding_samples\0\u{3}seek_preroll_samples\0\u{1}width\0\u{1}height\0\u{3}pixel_format\0\u{3}rotation_degrees\0\u{3}average_frame_rate\0\u{3}reorder_delay_frames\0\u{3}times_are_decoding_times\0\u{3}colour_matrix\0\u{3}colour_range\0")
 
   fileprivate class _StorageClass {
     var _kind: String = String()
@@ -1074,6 +1100,10 @@ nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftPr
     var _pixelFormat: String = String()
     var _rotationDegrees: UInt32 = 0
     var _averageFrameRate: Double = 0
+    var _reorderDelayFrames: UInt32 = 0
+    var _timesAreDecodingTimes: Bool = false
+    var _colourMatrix: String = String()
+    var _colourRange: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1105,6 +1135,10 @@ nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftPr
       _pixelFormat = source._pixelFormat
       _rotationDegrees = source._rotationDegrees
       _averageFrameRate = source._averageFrameRate
+      _reorderDelayFrames = source._reorderDelayFrames
+      _timesAreDecodingTimes = source._timesAreDecodingTimes
+      _colourMatrix = source._colourMatrix
+      _colourRange = source._colourRange
     }
   }
 
@@ -1144,6 +1178,10 @@ nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftPr
         case 19: try { try decoder.decodeSingularStringField(value: &_storage._pixelFormat) }()
         case 20: try { try decoder.decodeSingularUInt32Field(value: &_storage._rotationDegrees) }()
         case 21: try { try decoder.decodeSingularDoubleField(value: &_storage._averageFrameRate) }()
+        case 22: try { try decoder.decodeSingularUInt32Field(value: &_storage._reorderDelayFrames) }()
+        case 23: try { try decoder.decodeSingularBoolField(value: &_storage._timesAreDecodingTimes) }()
+        case 24: try { try decoder.decodeSingularStringField(value: &_storage._colourMatrix) }()
+        case 25: try { try decoder.decodeSingularStringField(value: &_storage._colourRange) }()
         default: break
         }
       }
@@ -1215,6 +1253,18 @@ nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftPr
       if _storage._averageFrameRate.bitPattern != 0 {
         try visitor.visitSingularDoubleField(value: _storage._averageFrameRate, fieldNumber: 21)
       }
+      if _storage._reorderDelayFrames != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._reorderDelayFrames, fieldNumber: 22)
+      }
+      if _storage._timesAreDecodingTimes != false {
+        try visitor.visitSingularBoolField(value: _storage._timesAreDecodingTimes, fieldNumber: 23)
+      }
+      if !_storage._colourMatrix.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._colourMatrix, fieldNumber: 24)
+      }
+      if !_storage._colourRange.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._colourRange, fieldNumber: 25)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1245,6 +1295,10 @@ nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftPr
         if _storage._pixelFormat != rhs_storage._pixelFormat {return false}
         if _storage._rotationDegrees != rhs_storage._rotationDegrees {return false}
         if _storage._averageFrameRate != rhs_storage._averageFrameRate {return false}
+        if _storage._reorderDelayFrames != rhs_storage._reorderDelayFrames {return false}
+        if _storage._timesAreDecodingTimes != rhs_storage._timesAreDecodingTimes {return false}
+        if _storage._colourMatrix != rhs_storage._colourMatrix {return false}
+        if _storage._colourRange != rhs_storage._colourRange {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -45,7 +45,13 @@ public final class PublishingEnd {
 
     public func isAcknowledged(_ log: LogID, before next: UInt64) -> Bool { publisher.isAcknowledged(log, before: next) }
 
-    public func isDone(session: String) -> Bool { publisher.isDone(session: session) }
+    /// Everything written has been acknowledged by everybody who must.
+    public var isDone: Bool { publisher.isDone }
+
+    /// Whether some reader has been sent everything of a session that there is, and still acknowledges none of it.
+    public func isStarving(session: String) -> Bool { publisher.isStarving(session: session) }
+
+    public var hasTransientReaders: Bool { !publisher.transientPeers.isEmpty }
 
     /// Sends something outside the log to every reader that wants such things.
     public func sendTransient(_ message: WireMessage) {
@@ -53,12 +59,12 @@ public final class PublishingEnd {
     }
 
     private func received(_ frames: SocketLoop.Frames, from peer: Peer) {
-        do {
+        do throws(WireError) {
             perform(publisher.receive(try ReaderMessage(WireMessage(frames: frames)), from: peer, now: SocketLoop.now()))
             acknowledged()
-        } catch let error as WireError {
+        } catch {
             rejected(error)
-        } catch {}
+        }
     }
 
     private func perform(_ actions: [Publisher<Peer, WireMessage>.Action]) {

@@ -46,7 +46,7 @@ public final class ReadingEnd {
     public func forget(session: String) { reader.forget(session: session) }
 
     private func received(_ frames: SocketLoop.Frames, from peer: Peer) {
-        do {
+        do throws(WireError) {
             switch try FromPublisher(WireMessage(frames: frames)) {
             case .log(let message):
                 perform(reader.receive(message, from: peer, now: SocketLoop.now()))
@@ -56,9 +56,9 @@ public final class ReadingEnd {
                 perform(reader.receive(.heartbeat(instance: instance), from: peer, now: SocketLoop.now()))
                 if !sessions.isEmpty { progressed(sessions) }
             }
-        } catch let error as WireError {
+        } catch {
             rejected(error)
-        } catch {}
+        }
     }
 
     private func perform(_ actions: [Reader<Peer, WireMessage>.Action]) {

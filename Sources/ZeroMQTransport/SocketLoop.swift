@@ -34,7 +34,7 @@ public final class SocketLoop: @unchecked Sendable {
         guard let context = zmq_ctx_new() else { throw .last("starting ZeroMQ") }
         zmq_ctx_set(context, ZMQ_IPV6, 1)
         self.context = context
-        wakeUp = eventfd(0, Int32(EFD_NONBLOCK.rawValue) | Int32(EFD_CLOEXEC.rawValue))
+        wakeUp = eventfd(0, Int32(O_NONBLOCK) | Int32(O_CLOEXEC))  // EFD_NONBLOCK, EFD_CLOEXEC
         guard wakeUp >= 0 else { throw .last("making an event descriptor") }
     }
 

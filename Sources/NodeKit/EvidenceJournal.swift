@@ -1,0 +1,96 @@
+import Foundation
+import GRDB
+import StreamLog
+import Wire
+import ZeroMQTransport
+
+/// What the fusion node must not lose: evidence of open sessions, the timeline of finished ones, and how far each
+/// evidence log has been taken. SQLite in WAL mode: a process may be killed in the middle of any write.
+final class EvidenceJournal {
+    private let database: DatabaseQueue
+
+    /// - Parameter path: of the database file, made where absent; `nil`: in memory, lost with the process.
+    /// - Throws: `SessionFailure` where it cannot be opened or written.
+    init(path: String?) throws {
+        var configuration = Configuration()
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+        }
+        do {
+            if let path {
+                try FileManager.default.createDirectory(
+                    atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+                database = try DatabaseQueue(path: path, configuration: configuration)
+            } else {
+                database = try DatabaseQueue()
+            }
+            try database.write { database in
+                try database.execute(
+                    sql: """
+                        CREATE TABLE IF NOT EXISTS evidence (
+                            number INTEGER PRIMARY KEY, session TEXT NOT NULL, envelope BLOB NOT NULL, body BLOB NOT NULL);
+                        CREATE INDEX IF NOT EXISTS evidence_session ON evidence (session);
+                        CREATE TABLE IF NOT EXISTS timeline (
+                            number INTEGER PRIMARY KEY, session TEXT NOT NULL, envelope BLOB NOT NULL, body BLOB NOT NULL);
+                        CREATE TABLE IF NOT EXISTS position (
+                            session TEXT NOT NULL, track TEXT NOT NULL, segment INTEGER NOT NULL, next INTEGER NOT NULL,
+                            PRIMARY KEY (session, track, segment)) WITHOUT ROWID;
+                        """)
+            }
+        } catch {
+            throw SessionFailure(
+                exitCode: ExitStatus.cannotWrite, "journal \(path ?? "in memory"): \(error). Check that its folder can be written and has space.")
+        }
+    }
+
+    /// Stores a batch of evidence and how far its logs have come, in one transaction.
+    func store(_ batch: [(message: WireMessage, next: UInt64)]) throws {
+        try database.write { database in
+            for (message, next) in batch {
+                let log = message.envelope.log
+                try database.execute(
+                    sql: "INSERT INTO evidence (session, envelope, body) VALUES (?, ?, ?)",
+                    arguments: [log.session, Data(message.envelopeBytes), Data(message.body)])
+                try database.execute(
+                    sql: "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?)",
+                    arguments: [log.session, log.track, log.segment, Int64(clamping: next)])
+            }
+        }
+    }
+
+    /// A session is over: keeps its timeline, lets go of its evidence.
+    func finish(session: String, timeline: [WireMessage]) throws {
+        try database.write { database in
+            try database.execute(sql: "DELETE FROM evidence WHERE session = ?", arguments: [session])
+            for message in timeline {
+                try database.execute(
+                    sql: "INSERT INTO timeline (session, envelope, body) VALUES (?, ?, ?)",
+                    arguments: [session, Data(message.envelopeBytes), Data(message.body)])
+            }
+        }
+    }
+
+    func positions() throws -> [(LogID, next: UInt64)] {
+        try database.read { database in
+            try Row.fetchAll(database, sql: "SELECT session, track, segment, next FROM position").map { row in
+                (LogID(session: row[0], track: row[1], segment: row[2]), UInt64(clamping: row[3] as Int64))
+            }
+        }
+    }
+
+    /// Evidence of open sessions, in the order in which it came.
+    func forEachEvidence(_ body: (WireMessage) throws -> Void) throws { try forEach("evidence", body) }
+
+    /// Timelines of finished sessions.
+    func forEachTimelineMessage(_ body: (WireMessage) throws -> Void) throws { try forEach("timeline", body) }
+
+    private func forEach(_ table: String, _ body: (WireMessage) throws -> Void) throws {
+        try database.read { database in
+            let rows = try Row.fetchCursor(database, sql: "SELECT envelope, body FROM \(table) ORDER BY number")
+            while let row = try rows.next() {
+                let envelope: Data = row[0], payload: Data = row[1]
+                try body(WireMessage(frames: [[UInt8](envelope), [UInt8](payload)]))
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import Media
+import StreamLog
+import SwiftProtobuf
+import Wire
+import ZeroMQTransport
+
+/// Turns one media track of one session into evidence: what an audio, face or rPPG node does, without its plumbing.
+///
+/// It gets whole segments, in order unless segments are shared out. What it makes must depend on the packets alone, so
+/// that a segment that comes again, here or in another process, makes the same evidence with the same numbers.
+public protocol EvidenceProducer: AnyObject {
+    func begin(_ segment: SegmentStart) throws -> [EvidenceItem]
+    func consume(_ packet: EncodedPacket) throws -> [EvidenceItem]
+    func end(_ segment: SegmentEnd) throws -> [EvidenceItem]
+    /// The first segment that is still needed to make what comes; everything before it has been turned into evidence.
+    var firstNeededSegment: UInt32 { get }
+}
+
+public struct SegmentStart: Sendable {
+    public let index: UInt32
+    /// Media time from which on this segment is examined.
+    public let startNanoseconds: Int64
+    /// Absent: the session has no such track.
+    public let track: TrackParameters?
+}
+
+public struct SegmentEnd: Sendable {
+    public let index: UInt32
+    /// Media time up to which this segment is examined.
+    public let endNanoseconds: Int64
+    public let isLast: Bool
+}
+
+/// What a producer makes: logs of evidence.
+public enum EvidenceItem: Sendable {
+    /// `present`: whether the session has what is examined here.
+    case open(segment: UInt32, first: UInt64, startNanoseconds: Int64, present: Bool)
+    case entry(segment: UInt32, sequence: UInt64, startNanoseconds: Int64, durationNanoseconds: Int64, any SwiftProtobuf.Message & Sendable)
+    case end(segment: UInt32, sequence: UInt64, endNanoseconds: Int64, isLast: Bool)
+}
+
+/// What went wrong with one session, as it travels to whoever asked for it.
+public struct SessionFailure: Error, Sendable, CustomStringConvertible {
+    public let exitCode: Int32
+    /// Which input, what is wrong, what to do.
+    public let description: String
+
+    public init(exitCode: Int32, _ description: String) {
+        self.exitCode = exitCode
+        self.description = description
+    }
+
+    init(_ failure: Adreact_V1_Failure) { self.init(exitCode: failure.exitCode, failure.message) }
+
+    var wire: Adreact_V1_Failure {
+        .with {
+            $0.exitCode = exitCode
+            $0.message = description
+        }
+    }
+}

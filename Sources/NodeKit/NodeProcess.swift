@@ -1,0 +1,97 @@
+import ArgumentParser
+import Foundation
+import Logging
+import UnixSignals
+
+/// What every long-running node has in common: options, logs, signals, exit codes.
+public struct NodeOptions: ParsableArguments {
+    @Option(help: "Where packets are published. [$ADREACT_MEDIA_ENDPOINT]")
+    public var mediaEndpoint = Self.environment("ADREACT_MEDIA_ENDPOINT", "ipc://run/media.ipc")
+    @Option(help: "Where evidence is collected. [$ADREACT_EVIDENCE_ENDPOINT]")
+    public var evidenceEndpoint = Self.environment("ADREACT_EVIDENCE_ENDPOINT", "ipc://run/evidence.ipc")
+    @Option(help: "Where the timeline is published. [$ADREACT_TIMELINE_ENDPOINT]")
+    public var timelineEndpoint = Self.environment("ADREACT_TIMELINE_ENDPOINT", "ipc://run/timeline.ipc")
+    @Option(help: "trace, debug, info, notice, warning, error or critical. [$ADREACT_LOG_LEVEL]")
+    public var logLevel = Self.environment("ADREACT_LOG_LEVEL", "notice")
+
+    public init() {}
+
+    /// A setting from the environment (which Procfile runners fill from `.env`), or its default.
+    public static func environment(_ name: String, _ otherwise: String) -> String {
+        let value = ProcessInfo.processInfo.environment[name] ?? ""
+        return value.isEmpty ? otherwise : value
+    }
+
+    public func validate() throws {
+        guard Logger.Level(rawValue: logLevel) != nil else { throw ValidationError("'\(logLevel)' is no log level.") }
+        for endpoint in [mediaEndpoint, evidenceEndpoint, timelineEndpoint]
+        where !["ipc://", "tcp://"].contains(where: endpoint.hasPrefix) {
+            throw ValidationError("'\(endpoint)' is no endpoint: it begins with ipc:// (a path, for one host) or tcp:// (host:port).")
+        }
+    }
+
+    /// A logger that writes to standard error.
+    public func logger(_ name: String) -> Logger {
+        var logger = Logger(label: name) { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .notice
+        return logger
+    }
+
+    /// A name for this process that no other life of it has.
+    public static func instance(_ name: String) -> String { "\(name)-\(UInt64.random(in: .min ... .max) & 0xffff_ffff)" }
+}
+
+/// Runs a node until it has finished or a signal ends it.
+///
+/// SIGINT and SIGTERM stop it in an orderly way, within `drainSeconds`; a second one ends it at once.
+public enum NodeProcess {
+    public static let drainSeconds = 5.0
+
+    /// - Parameters:
+    ///   - finished: waits until the node is done by itself, and returns its exit code. Never returns for a node that serves.
+    ///   - stop: orderly stop.
+    public static func run(
+        finished: @escaping @Sendable () async -> Int32, stop: @escaping @Sendable () -> Void
+    ) async throws {
+        // A reader of a pipe that goes away is an error of that write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let code = await withTaskGroup(of: Int32?.self) { group in
+            group.addTask { await finished() }
+            group.addTask {
+                for await signal in signals { return 128 + (signal == .sigint ? SIGINT : SIGTERM) }
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first ?? ExitStatus.done
+        }
+        let drained = DispatchSemaphore(value: 0)
+        let stopper = Thread {
+            stop()
+            drained.signal()
+        }
+        stopper.start()
+        let watcher = Task {
+            for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { _exit(code) }
+        }
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                _ = drained.wait(timeout: .now() + drainSeconds)
+                continuation.resume()
+            }
+        }
+        watcher.cancel()
+        throw ExitCode(code)
+    }
+
+    /// For nodes that serve until they are told to stop.
+    public static func runUntilStopped(stop: @escaping @Sendable () -> Void) async throws {
+        try await run(
+            finished: {
+                // Cancelled when a signal comes.
+                while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+                return ExitStatus.done
+            }, stop: stop)
+    }
+}

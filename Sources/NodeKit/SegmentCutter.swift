@@ -1,0 +1,107 @@
+import Media
+
+/// What happens to a media track on its way into logs: each segment is a log that can be decoded alone.
+public enum SegmentEvent: Sendable {
+    case begin(track: TrackKind, segment: UInt32, startNanoseconds: Int64)
+    /// `sequence` counts within the segment. `isContext`: of a neighbouring segment, needed to decode this one.
+    case packet(EncodedPacket, segment: UInt32, sequence: UInt64, isContext: Bool)
+    case end(track: TrackKind, segment: UInt32, sequence: UInt64, endNanoseconds: Int64, isLast: Bool)
+}
+
+/// Cuts the packets of one track into self-contained segments.
+///
+/// An audio segment is preceded by the packets that settle a freshly opened decoder. A video segment is followed by the
+/// next one's keyframe and the pictures that are shown before it (they need both neighbours: an "open" group of
+/// pictures), so that every picture is decoded by exactly one segment.
+public struct SegmentCutter: Sendable {
+    private let track: TrackKind
+    private let leadInNanoseconds: Int64
+    private var recent: [EncodedPacket] = []
+    private var current: Open?
+    /// The segment before the current one, until its last leading picture has passed.
+    private var previous: Open?
+    /// The current segment's first packet, as long as the previous one may need it.
+    private var keyframe: EncodedPacket?
+    private var endNanoseconds: Int64 = 0
+
+    private struct Open: Sendable {
+        let segment: UInt32
+        var nextSequence: UInt64 = 0
+        var endNanoseconds: Int64 = 0
+    }
+
+    /// - Parameter audioLeadInNanoseconds: how much audio settles a decoder.
+    public init(track: TrackKind, audioLeadInNanoseconds: Int64 = AudioDecoder.leadInNanoseconds) {
+        self.track = track
+        leadInNanoseconds = audioLeadInNanoseconds
+    }
+
+    public mutating func add(_ packet: EncodedPacket) -> [SegmentEvent] {
+        var events: [SegmentEvent] = []
+        if current?.segment != packet.segment { events += begin(packet) }
+        if previous != nil, current?.nextSequence != 0 {
+            if packet.isLeading {
+                if let keyframe { events += write(keyframe, to: \.previous, isContext: true) }
+                keyframe = nil
+                events += write(packet, to: \.previous, isContext: true)
+            } else {
+                events += closePrevious()
+            }
+        } else if previous != nil {
+            keyframe = packet
+        }
+        events += write(packet, to: \.current, isContext: false)
+        endNanoseconds = max(endNanoseconds, packet.ptsNanoseconds + packet.durationNanoseconds)
+        remember(packet)
+        return events
+    }
+
+    /// The track is over. A track that had no packet at all has one empty segment.
+    public mutating func finish() -> [SegmentEvent] {
+        var events = closePrevious()
+        if current == nil {
+            events.append(.begin(track: track, segment: 0, startNanoseconds: 0))
+            current = Open(segment: 0)
+        }
+        if let last = current {
+            events.append(.end(track: track, segment: last.segment, sequence: last.nextSequence, endNanoseconds: endNanoseconds, isLast: true))
+        }
+        current = nil
+        return events
+    }
+
+    private mutating func begin(_ packet: EncodedPacket) -> [SegmentEvent] {
+        var events = closePrevious()
+        previous = current
+        // The first segment begins with the session, whenever its first packet is shown.
+        let start = current == nil ? 0 : packet.ptsNanoseconds
+        previous?.endNanoseconds = start
+        current = Open(segment: packet.segment)
+        if track == .audio { events += closePrevious() }
+        events.append(.begin(track: track, segment: packet.segment, startNanoseconds: start))
+        if track == .audio {
+            for earlier in recent { events += write(earlier, to: \.current, isContext: true) }
+        }
+        return events
+    }
+
+    private mutating func write(_ packet: EncodedPacket, to place: WritableKeyPath<SegmentCutter, Open?>, isContext: Bool) -> [SegmentEvent] {
+        guard let open = self[keyPath: place] else { return [] }
+        self[keyPath: place]?.nextSequence += 1
+        return [.packet(packet, segment: open.segment, sequence: open.nextSequence, isContext: isContext)]
+    }
+
+    private mutating func closePrevious() -> [SegmentEvent] {
+        guard let open = previous else { return [] }
+        previous = nil
+        keyframe = nil
+        return [.end(track: track, segment: open.segment, sequence: open.nextSequence, endNanoseconds: open.endNanoseconds, isLast: false)]
+    }
+
+    private mutating func remember(_ packet: EncodedPacket) {
+        guard track == .audio else { return }
+        recent.append(packet)
+        let horizon = packet.ptsNanoseconds + packet.durationNanoseconds - leadInNanoseconds
+        while let first = recent.first, recent.count > 1, first.ptsNanoseconds + first.durationNanoseconds <= horizon { recent.removeFirst() }
+    }
+}

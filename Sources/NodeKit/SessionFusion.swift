@@ -1,0 +1,174 @@
+import Fusion
+import StreamLog
+import SwiftProtobuf
+import Wire
+import ZeroMQTransport
+
+/// One session in the fusion node: evidence messages in, timeline messages out. Pure: no sockets, no clock.
+struct SessionFusion {
+    /// The tracks of a timeline. Windows of voice, face and fused are one sequence: the emotion track.
+    enum Track {
+        static let emotion = "emotion"
+        static let pulse = "pulse-windows"
+        static let seconds = "seconds"
+        static let all = [emotion, pulse, seconds]
+    }
+
+    private let name: String
+    private let instance: String
+    private var fusion: FusionState
+    private var session: Adreact_V1_Session?
+    private var nextSequence: [String: UInt64] = [:]
+    /// Up to where each evidence log has been examined.
+    private var examined: [LogID: Int64] = [:]
+    private var laneEnds: [Lane: Int64] = [:]
+    private var failures: [Lane: Adreact_V1_Failure] = [:]
+    private(set) var isOver = false
+    private var newestCapture: Int64 = 0
+
+    init(name: String, instance: String, settings: FusionSettings) {
+        self.name = name
+        self.instance = instance
+        fusion = FusionState(session: name, settings: settings)
+    }
+
+    /// - Throws: `WireError` or `FusionError` for a message that makes no sense; it has changed nothing.
+    mutating func receive(_ message: WireMessage) throws -> [WireMessage] {
+        let envelope = message.envelope
+        guard let lane = Lane(rawValue: envelope.track) else { throw WireError.malformed("evidence of a track '\(envelope.track)'") }
+        newestCapture = max(newestCapture, envelope.captureUnixNanoseconds)
+        switch envelope.kind {
+        case .info:
+            examined[envelope.log] = envelope.mediaStartNanoseconds
+            return try begin(message)
+        case .data:
+            try add(message, lane)
+            // Frames come in the order of their times, but the next one's time is not known yet.
+            let length = lane == .face ? 1 : envelope.mediaDurationNanoseconds
+            return try cover(envelope.log, lane, upTo: envelope.mediaStartNanoseconds + length)
+        case .gap:
+            let gap = try message.decode(Adreact_V1_Gap.self)
+            examined[envelope.log] = max(examined[envelope.log] ?? 0, gap.toNanoseconds)
+            return outputs(
+                try fusion.neverCover(lane, startNanoseconds: gap.fromNanoseconds, endNanoseconds: gap.toNanoseconds, reason: .gap))
+        case .end:
+            return try end(envelope.log, lane, message.decode(Adreact_V1_End.self))
+        default:
+            return []
+        }
+    }
+
+    /// The windows that are still open, as they look now.
+    mutating func provisional() -> [WireMessage] {
+        fusion.provisional().map { window in
+            let log = LogID(session: name, track: window.lane.isEmotion ? Track.emotion : Track.pulse)
+            return stamp(Envelope(.transient, log, sequence: window.index), window.startNanoseconds, window.endNanoseconds, Adreact_V1_TimelineWindow(window))
+        }
+    }
+
+    var progress: Adreact_V1_SessionProgress {
+        let progress = fusion.progress
+        return .with {
+            $0.session = name
+            $0.durationNanoseconds = session?.durationNanoseconds ?? 0
+            $0.coveredNanoseconds = [
+                "voice": progress.voiceFrontierNanoseconds, "face": progress.faceFrontierNanoseconds,
+                "pulse": progress.pulseFrontierNanoseconds,
+            ]
+        }
+    }
+
+    // MARK: -
+
+    private mutating func begin(_ message: WireMessage) throws -> [WireMessage] {
+        guard session == nil else { return [] }
+        let info = try message.decode(Adreact_V1_Info.self)
+        session = info.session
+        return Track.all.map { track in
+            let log = LogID(session: name, track: track)
+            return stamp(Envelope(.info, log), 0, 0, Adreact_V1_Info.with { $0.session = info.session })
+        }
+    }
+
+    private mutating func add(_ message: WireMessage, _ lane: Lane) throws {
+        switch lane {
+        case .voice:
+            if let evidence = VoiceEvidence(try message.decode(Adreact_V1_VoiceWindow.self), index: message.envelope.sequence) {
+                try fusion.add(evidence)
+            }
+        case .face:
+            try fusion.add(FaceEvidence(try message.decode(Adreact_V1_FaceFrame.self)))
+        case .pulse:
+            if let evidence = PulseEvidence(try message.decode(Adreact_V1_PulseClip.self), index: message.envelope.sequence) {
+                try fusion.add(evidence)
+            }
+        }
+    }
+
+    private mutating func cover(_ log: LogID, _ lane: Lane, upTo end: Int64) throws -> [WireMessage] {
+        let start = examined[log] ?? 0
+        guard end > start else { return [] }
+        examined[log] = end
+        return outputs(try fusion.cover(lane, startNanoseconds: start, endNanoseconds: end))
+    }
+
+    private mutating func end(_ log: LogID, _ lane: Lane, _ end: Adreact_V1_End) throws -> [WireMessage] {
+        var all = try cover(log, lane, upTo: end.endNanoseconds)
+        examined[log] = nil
+        guard end.last else { return all }
+        if end.hasFailure { failures[lane] = end.failure }
+        laneEnds[lane] = max(laneEnds[lane] ?? 0, end.endNanoseconds)
+        // An empty track is no track.
+        let present = end.endNanoseconds > 0 && !end.hasFailure
+        all += outputs(try fusion.endLane(lane, trackEndNanoseconds: end.endNanoseconds, present: present))
+        if laneEnds.count == Lane.allCases.count {
+            all += outputs(try fusion.endSession(endNanoseconds: laneEnds.values.max() ?? 0))
+        }
+        return all
+    }
+
+    private mutating func outputs(_ events: [TimelineEvent]) -> [WireMessage] {
+        events.flatMap { event -> [WireMessage] in
+            switch event {
+            case .window(let window):
+                let track = window.lane.isEmotion ? Track.emotion : Track.pulse
+                return [append(track, window.startNanoseconds, window.endNanoseconds, Adreact_V1_TimelineWindow(window))]
+            case .retracted(let retraction):
+                let track = retraction.lane.isEmotion ? Track.emotion : Track.pulse
+                return [append(track, retraction.startNanoseconds, retraction.endNanoseconds, Adreact_V1_TimelineWindow(retraction))]
+            case .second(let row):
+                let start = row.second * 1_000_000_000
+                return [append(Track.seconds, start, start + 1_000_000_000, Adreact_V1_TimelineSecond(row))]
+            case .ended(let end):
+                isOver = true
+                return Track.all.map { close($0, end) }
+            }
+        }
+    }
+
+    private mutating func append(_ track: String, _ start: Int64, _ end: Int64, _ body: any Message) -> WireMessage {
+        let sequence = nextSequence[track, default: 0]
+        nextSequence[track] = sequence + 1
+        let log = LogID(session: name, track: track)
+        return stamp(Envelope(.data, log, sequence: sequence), start, end, body)
+    }
+
+    private func close(_ track: String, _ endNanoseconds: Int64) -> WireMessage {
+        let log = LogID(session: name, track: track)
+        let body = Adreact_V1_End.with {
+            $0.endNanoseconds = endNanoseconds
+            $0.last = true
+            if let failure = Lane.allCases.compactMap({ failures[$0] }).first { $0.failure = failure }
+        }
+        return stamp(Envelope(.end, log, sequence: nextSequence[track] ?? 0), 0, endNanoseconds, body)
+    }
+
+    private func stamp(_ envelope: Envelope, _ start: Int64, _ end: Int64, _ body: any Message) -> WireMessage {
+        var envelope = envelope
+        envelope.mediaStartNanoseconds = start
+        envelope.mediaDurationNanoseconds = end - start
+        envelope.captureUnixNanoseconds = newestCapture
+        envelope.sourceInstance = instance
+        return WireMessage(envelope, body: body)
+    }
+}

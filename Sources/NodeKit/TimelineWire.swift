@@ -1,0 +1,135 @@
+import Fusion
+import Wire
+
+/// Evidence and timeline to and from the wire.
+extension VoiceEvidence {
+    /// The speech of a voice window; `nil` where there was none.
+    init?(_ window: Adreact_V1_VoiceWindow, index: UInt64) {
+        guard window.hasSpeech, let index = Int64(exactly: index) else { return nil }
+        self.init(
+            index: index, startNanoseconds: window.speech.startNanoseconds, endNanoseconds: window.speech.endNanoseconds,
+            logits: window.speech.logits, energyDBFS: window.speech.energyDbfs)
+    }
+}
+
+extension FaceEvidence {
+    init(_ frame: Adreact_V1_FaceFrame) {
+        self.init(
+            ptsNanoseconds: frame.ptsNanoseconds, durationNanoseconds: frame.durationNanoseconds > 0 ? frame.durationNanoseconds : nil,
+            logits: frame.hasFace && !frame.face.logits.isEmpty ? frame.face.logits : nil, faceCount: Int(frame.faceCount))
+    }
+}
+
+extension PulseEvidence {
+    init?(_ clip: Adreact_V1_PulseClip, index: UInt64) {
+        guard let index = Int64(exactly: index) else { return nil }
+        self.init(
+            index: index, startNanoseconds: clip.startNanoseconds, endNanoseconds: clip.endNanoseconds,
+            heartRateBPM: clip.hasHeartRateBpm ? clip.heartRateBpm : nil, confidence: clip.confidence,
+            signalQuality: clip.signalQuality, logits: clip.logits.isEmpty ? nil : clip.logits)
+    }
+}
+
+extension Probabilities {
+    init?(_ values: [Double]) {
+        guard values.count == 3 else { return nil }
+        self.init(positive: values[0], neutral: values[1], negative: values[2])
+    }
+
+    var list: [Double] { [positive, neutral, negative] }
+}
+
+extension Adreact_V1_TimelineWindow {
+    init(_ window: TimelineWindow) {
+        self = .with {
+            $0.lane = window.lane.rawValue
+            $0.index = window.index
+            $0.startNanoseconds = window.startNanoseconds
+            $0.endNanoseconds = window.endNanoseconds
+            $0.label = window.label.description
+            $0.probabilities = window.probabilities.list
+            $0.final = window.isFinal
+            $0.revision = window.revision
+            if let voice = window.voice {
+                $0.voice.probabilities = voice.probabilities.list
+                $0.voice.windowCount = UInt32(clamping: voice.windowCount)
+                $0.voice.energyDbfs = voice.energyDBFS
+            }
+            if let face = window.face {
+                $0.face.probabilities = face.probabilities.list
+                $0.face.frameCount = UInt32(clamping: face.frameCount)
+            }
+            if let pulse = window.pulse {
+                if let rate = pulse.heartRateBPM { $0.pulse.heartRateBpm = rate }
+                $0.pulse.confidence = pulse.confidence
+                $0.pulse.signalQuality = pulse.signalQuality
+                $0.pulse.clipCount = UInt32(clamping: pulse.clipCount)
+            }
+            $0.missing = window.missing.map(\.rawValue)
+        }
+    }
+
+    init(_ retraction: TimelineRetraction) {
+        self = .with {
+            $0.lane = retraction.lane.rawValue
+            $0.index = retraction.index
+            $0.startNanoseconds = retraction.startNanoseconds
+            $0.endNanoseconds = retraction.endNanoseconds
+            $0.revision = retraction.revision
+            $0.final = true
+            $0.retracted = true
+        }
+    }
+
+    /// `nil` where the message is not a window of this program's kind.
+    func window(session: String) -> TimelineWindow? {
+        guard let lane = TimelineLane(rawValue: lane), let all = Probabilities(probabilities),
+            let label = Emotion.allCases.first(where: { $0.description == label })
+        else { return nil }
+        let voiceShare = hasVoice ? Probabilities(voice.probabilities).map {
+            TimelineWindow.VoiceShare(probabilities: $0, windowCount: Int(voice.windowCount), energyDBFS: voice.energyDbfs)
+        } : nil
+        let faceShare = hasFace ? Probabilities(face.probabilities).map {
+            TimelineWindow.FaceShare(probabilities: $0, frameCount: Int(face.frameCount))
+        } : nil
+        let pulseShare = hasPulse ? TimelineWindow.PulseShare(
+            heartRateBPM: pulse.hasHeartRateBpm ? pulse.heartRateBpm : nil, confidence: pulse.confidence,
+            signalQuality: pulse.signalQuality, clipCount: Int(pulse.clipCount)) : nil
+        return TimelineWindow(
+            session: session, lane: lane, index: index, isFinal: final, revision: revision, startNanoseconds: startNanoseconds,
+            endNanoseconds: endNanoseconds, label: label, probabilities: all, voice: voiceShare, face: faceShare,
+            pulse: pulseShare, missing: missing.compactMap(Lane.init(rawValue:)))
+    }
+}
+
+extension Adreact_V1_TimelineSecond {
+    init(_ row: SecondRow) {
+        self = .with {
+            $0.second = UInt32(clamping: row.second)
+            $0.revision = row.revision
+            $0.probabilities = row.probabilities?.list ?? []
+            $0.sources = row.sources.map(\.rawValue)
+            $0.faceShare = row.faceShare
+            $0.speechShare = row.speechShare
+            if let count = row.faceCount { $0.faceCount = UInt32(clamping: count) }
+            if let pulse = row.pulse {
+                if let rate = pulse.heartRateBPM { $0.pulse.heartRateBpm = rate }
+                $0.pulse.confidence = pulse.confidence
+                $0.pulse.signalQuality = pulse.signalQuality
+                $0.pulse.probabilities = pulse.probabilities?.list ?? []
+            }
+            $0.missing = row.missing.map(\.rawValue)
+        }
+    }
+
+    func row(session: String) -> SecondRow {
+        SecondRow(
+            session: session, second: Int64(second), revision: revision, probabilities: Probabilities(probabilities),
+            sources: sources.compactMap(TimelineLane.init(rawValue:)), faceShare: faceShare, speechShare: speechShare,
+            faceCount: hasFaceCount ? Int(faceCount) : nil,
+            pulse: hasPulse ? SecondRow.Pulse(
+                heartRateBPM: pulse.hasHeartRateBpm ? pulse.heartRateBpm : nil, confidence: pulse.confidence,
+                signalQuality: pulse.signalQuality, probabilities: Probabilities(pulse.probabilities)) : nil,
+            missing: missing.compactMap(Lane.init(rawValue:)))
+    }
+}

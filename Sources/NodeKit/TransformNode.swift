@@ -1,0 +1,249 @@
+import Foundation
+import Logging
+import Media
+import StreamLog
+import SwiftProtobuf
+import Wire
+import ZeroMQTransport
+
+/// A node between the demuxer and fusion: media logs in, evidence logs out.
+///
+/// One thread owns the sockets and the protocol; another one does the work. A media segment is acknowledged to the
+/// demuxer only when fusion has acknowledged all evidence that needed it, so a node may be killed at any moment.
+public final class TransformNode: @unchecked Sendable {
+    public struct Settings: Sendable {
+        public var name: String
+        public var mediaTrack: TrackKind
+        public var evidenceTrack: String
+        public var sharing: Sharing
+        public var mediaEndpoint: String
+        public var evidenceEndpoint: String
+        /// Media that may be on its way to this node, in bytes.
+        public var creditBytes = 8 << 20
+        /// Evidence that may wait for fusion, in bytes.
+        public var evidenceBudgetBytes = 16 << 20
+
+        public init(
+            name: String, mediaTrack: TrackKind, evidenceTrack: String, sharing: Sharing, mediaEndpoint: String,
+            evidenceEndpoint: String
+        ) {
+            self.name = name
+            self.mediaTrack = mediaTrack
+            self.evidenceTrack = evidenceTrack
+            self.sharing = sharing
+            self.mediaEndpoint = mediaEndpoint
+            self.evidenceEndpoint = evidenceEndpoint
+        }
+    }
+
+    private let settings: Settings
+    private let instance: String
+    private let logger: Logger
+    private let makeProducer: (_ session: Adreact_V1_Session) throws -> any EvidenceProducer
+    private let inbox = Mailbox<ReadingEnd.Delivery>()
+    private let budget: ByteBudget
+    private let loop: SocketLoop
+    // On the loop's thread:
+    private let media: ReadingEnd
+    private let evidence: PublishingEnd
+    private var promises: [Promise] = []
+    // On the worker's thread:
+    private var sessions: [String: SessionWork] = [:]
+
+    /// A media log that may be acknowledged up to `next` as soon as the evidence is safe.
+    private struct Promise: Sendable {
+        let media: LogID
+        let next: UInt64
+        let evidence: [LogID: UInt64]
+    }
+
+    private struct SessionWork {
+        let producer: (any EvidenceProducer)?
+        var session: Adreact_V1_Session
+        /// What stopped this node's work on the session.
+        var failure: SessionFailure?
+        /// What was wrong with the input, as the demuxer says.
+        var inputFailure: SessionFailure?
+        /// Evidence made since the last promise: how far each log has come.
+        var written: [LogID: UInt64] = [:]
+        var openLogs: [LogID: UInt64] = [:]
+        /// Media logs read to the end, but still needed.
+        var finishedMedia: [LogID: UInt64] = [:]
+    }
+
+    public init(
+        _ settings: Settings, instance: String, logger: Logger,
+        makeProducer: @escaping (_ session: Adreact_V1_Session) throws -> any EvidenceProducer
+    ) throws {
+        self.settings = settings
+        self.instance = instance
+        self.logger = logger
+        self.makeProducer = makeProducer
+        budget = ByteBudget(capacity: settings.evidenceBudgetBytes)
+        loop = try SocketLoop()
+        let rejected: @Sendable (WireError) -> Void = { logger.warning("dropped a message: \($0)") }
+        media = try ReadingEnd(
+            loop, endpoint: settings.mediaEndpoint, binds: false, instance: instance,
+            subscription: Subscription(
+                group: settings.name, member: instance, sharing: settings.sharing, tracks: [settings.mediaTrack.rawValue],
+                creditBytes: settings.creditBytes),
+            rejected: rejected)
+        evidence = try PublishingEnd(
+            loop, endpoint: settings.evidenceEndpoint, binds: false, instance: instance,
+            settings: .init(requiredGroups: [settings.evidenceTrack: ["fusion-node"]]), rejected: rejected)
+        media.delivered = { [inbox] in inbox.put($0) }
+        evidence.released = { [budget] _, bytes in budget.giveBack(bytes) }
+        evidence.acknowledged = { [unowned self] in keepPromises() }
+    }
+
+    public func start() {
+        loop.start()
+        let thread = Thread { [self] in
+            while let deliveries = inbox.takeAll() {
+                for delivery in deliveries { work(on: delivery) }
+            }
+        }
+        thread.name = "work"
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    /// Stops at once: what was not acknowledged will be done by whoever comes next.
+    public func stop() {
+        inbox.close()
+        budget.close()
+        loop.stop()
+    }
+
+    // MARK: Worker's thread
+
+    private func work(on delivery: ReadingEnd.Delivery) {
+        let name = delivery.log.session
+        do {
+            try produce(from: delivery)
+        } catch {
+            let failure = error as? SessionFailure ?? SessionFailure(exitCode: ExitStatus.badInput, "\(sessions[name]?.session.sourceName ?? name): \(error)")
+            fail(name, failure, delivery.log)
+        }
+        if case .end(let sequence) = delivery.event { finished(delivery.log, next: sequence + 1, delivery) }
+        let ticket = delivery.ticket
+        loop.post { [self] in media.consumed(ticket) }
+    }
+
+    private func produce(from delivery: ReadingEnd.Delivery) throws {
+        let log = delivery.log
+        switch delivery.event {
+        case .info:
+            let info = try delivery.payload.decode(Adreact_V1_Info.self)
+            if sessions[log.session] == nil {
+                sessions[log.session] = SessionWork(producer: nil, session: info.session)
+                sessions[log.session] = SessionWork(producer: try makeProducer(info.session), session: info.session)
+                logger.info("session \(log.session): \(info.session.sourceName)")
+            }
+            let track = info.hasParameters ? try info.parameters.parameters() : nil
+            let start = SegmentStart(index: log.segment, startNanoseconds: delivery.payload.envelope.mediaStartNanoseconds, track: track)
+            try publish(log.session) { try $0.begin(start) }
+        case .entry:
+            let packet = EncodedPacket(delivery.payload, track: settings.mediaTrack)
+            try publish(log.session) { try $0.consume(packet) }
+        case .end:
+            let end = try delivery.payload.decode(Adreact_V1_End.self)
+            // What went wrong with the input is passed on at the end of what could be read of it.
+            if end.hasFailure { sessions[log.session]?.inputFailure = SessionFailure(end.failure) }
+            let segment = SegmentEnd(index: log.segment, endNanoseconds: end.endNanoseconds, isLast: end.last)
+            try publish(log.session) { try $0.end(segment) }
+        }
+    }
+
+    private func publish(_ session: String, _ make: (any EvidenceProducer) throws -> [EvidenceItem]) throws {
+        guard let work = sessions[session], work.failure == nil, let producer = work.producer else { return }
+        for item in try make(producer) { publish(item, session) }
+    }
+
+    private func publish(_ item: EvidenceItem, _ session: String) {
+        guard let info = sessions[session]?.session else { return }
+        switch item {
+        case .open(let segment, let first, let start, let present):
+            let log = LogID(session: session, track: settings.evidenceTrack, segment: segment)
+            var envelope = Envelope(.info, log, sequence: first)
+            envelope.mediaStartNanoseconds = start
+            let body = Adreact_V1_Info.with {
+                $0.session = info
+                if present { $0.parameters.kind = settings.evidenceTrack }
+            }
+            let message = stamp(envelope, body: body)
+            sessions[session]?.openLogs[log] = first
+            loop.post { [self] in evidence.open(log, first: first, info: message) }
+        case .entry(let segment, let sequence, let start, let duration, let body):
+            let log = LogID(session: session, track: settings.evidenceTrack, segment: segment)
+            var envelope = Envelope(.data, log, sequence: sequence)
+            envelope.mediaStartNanoseconds = start
+            envelope.mediaDurationNanoseconds = duration
+            let message = stamp(envelope, body: body)
+            sessions[session]?.written[log] = sequence + 1
+            sessions[session]?.openLogs[log] = sequence + 1
+            guard budget.take(message.byteCount) else { return }
+            loop.post { [self] in evidence.append(log, sequence: sequence, message) }
+        case .end(let segment, let sequence, let end, let isLast):
+            close(LogID(session: session, track: settings.evidenceTrack, segment: segment), sequence, end, isLast, isLast ? sessions[session]?.inputFailure : nil)
+        }
+    }
+
+    private func close(_ log: LogID, _ sequence: UInt64, _ endNanoseconds: Int64, _ isLast: Bool, _ failure: SessionFailure?) {
+        let body = Adreact_V1_End.with {
+            $0.endNanoseconds = endNanoseconds
+            $0.last = isLast
+            if let failure { $0.failure = failure.wire }
+        }
+        let message = stamp(Envelope(.end, log, sequence: sequence), body: body)
+        sessions[log.session]?.written[log] = sequence + 1
+        sessions[log.session]?.openLogs[log] = nil
+        loop.post { [self] in evidence.close(log, end: message) }
+    }
+
+    private func stamp(_ envelope: Envelope, body: any SwiftProtobuf.Message) -> WireMessage {
+        var envelope = envelope
+        envelope.sourceInstance = instance
+        return WireMessage(envelope, body: body)
+    }
+
+    /// The rest of this session's lane will never be examined: says so, and goes on with the other sessions.
+    private func fail(_ name: String, _ failure: SessionFailure, _ log: LogID) {
+        guard sessions[name]?.failure == nil else { return }
+        logger.error("session \(name): \(failure)")
+        if sessions[name] == nil { sessions[name] = SessionWork(producer: nil, session: .with { $0.id = name }) }
+        sessions[name]?.failure = failure
+        if sessions[name]?.openLogs.isEmpty == true {
+            publish(.open(segment: log.segment, first: 0, startNanoseconds: 0, present: false), name)
+        }
+        for (open, next) in sessions[name]?.openLogs ?? [:] { close(open, next, 0, true, failure) }
+    }
+
+    /// A media segment has been read: promises what the producer no longer needs.
+    private func finished(_ log: LogID, next: UInt64, _ delivery: ReadingEnd.Delivery) {
+        guard var work = sessions[log.session] else { return }
+        work.finishedMedia[log] = next
+        let isLast = (try? delivery.payload.decode(Adreact_V1_End.self).last) ?? false
+        let needed = isLast || work.failure != nil || settings.sharing == .segments ? UInt32.max : work.producer?.firstNeededSegment ?? .max
+        let free = work.finishedMedia.filter { $0.key.segment < needed }
+        let promised = free.sorted { $0.key < $1.key }.map { Promise(media: $0.key, next: $0.value, evidence: work.written) }
+        work.finishedMedia = work.finishedMedia.filter { $0.key.segment >= needed }
+        if work.finishedMedia.isEmpty { work.written = [:] }
+        if isLast, settings.sharing != .segments { work = SessionWork(producer: nil, session: work.session, failure: SessionFailure(exitCode: 0, "over")) }
+        sessions[log.session] = work
+        loop.post { [self] in
+            promises += promised
+            keepPromises()
+        }
+    }
+
+    // MARK: Loop's thread
+
+    private func keepPromises() {
+        promises.removeAll { promise in
+            guard promise.evidence.allSatisfy({ evidence.isAcknowledged($0.key, before: $0.value) }) else { return false }
+            media.acknowledge(promise.media, next: promise.next)
+            return true
+        }
+    }
+}

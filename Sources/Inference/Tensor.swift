@@ -29,6 +29,11 @@ public struct TensorDescription: Sendable, Equatable {
     /// The size of each dimension; -1 stands for any size. nil if even the number of dimensions is open.
     public let shape: [Int]?
 
+    public init(name: String, shape: [Int]?) {
+        self.name = name
+        self.shape = shape
+    }
+
     /// Whether a tensor of this shape fits.
     public func accepts(_ other: [Int]) -> Bool {
         guard let shape else { return true }

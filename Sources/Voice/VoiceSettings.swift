@@ -1,0 +1,42 @@
+/// Every constant of the voice analysis. The defaults are those of the original system, but for the floor and the
+/// spread of the gate, which it lacked.
+public struct VoiceSettings: Sendable, Equatable {
+    /// Rate of the samples; all positions count on this grid from media time 0.
+    public var sampleRateHz = 48_000
+    /// 3 s.
+    public var windowSamples = 144_000
+    /// 0.5 s between the starts of windows.
+    public var hopSamples = 24_000
+    /// Windows with speech that go through the network in one call. More than 1 is faster, and delays results until the
+    /// batch is full: for recordings.
+    public var batchWindows = 1
+    /// The longest stretch without samples that counts as silence; a longer one means a broken clock. 6 h.
+    public var longestGapSamples: Int64 = 6 * 3600 * 48_000
+    public var gate = SpeechGateSettings()
+
+    public init() {}
+}
+
+/// When a stretch of sound counts as speech.
+public struct SpeechGateSettings: Sendable, Equatable {
+    /// Length of the frames whose level is measured, centred as librosa does.
+    public var frameSamples = 2048
+    /// Distance between frames.
+    public var frameHopSamples = 512
+    /// A frame is speech where its RMS exceeds this share of the window's largest.
+    public var relativeThreshold: Float = 0.2
+    /// And where it exceeds this level. -57 dBFS RMS is below soft speech at a distant laptop microphone (about -45 dBFS,
+    /// its weak syllables 10 dB lower) and above the self-noise of microphones (-60 dBFS and less).
+    public var floorDBFS: Float = -57
+    /// Runs of speech frames less than this apart are one.
+    public var joinSeconds = 0.3
+    /// Runs shorter than this are dropped, after joining.
+    public var shortestSpeechSeconds = 1.0
+    /// Levels in a stretch of speech must spread at least this much in dB between two of its percentiles. Syllables rise and
+    /// fall several times a second; hiss, hum and fans do not, however loud they are.
+    public var leastSpreadDB: Float = 6
+    /// The percentiles between which the spread is measured.
+    public var spreadPercentiles: ClosedRange<Float> = 10...90
+
+    public init() {}
+}

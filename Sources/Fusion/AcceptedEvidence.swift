@@ -1,0 +1,110 @@
+// Evidence after its checks, in the form and the order in which it is fused.
+
+/// A classified speech part.
+struct VoicePart: Sendable, Comparable {
+    let index: Int64
+    let start: Int64
+    let end: Int64
+    let logits: SIMD3<Double>
+    let energyDBFS: Double
+
+    var label: Emotion { Emotion(largestOf: logits) }
+
+    init(_ evidence: VoiceEvidence, settings: FusionSettings) throws(FusionError) {
+        try Check.stretch(evidence.startNanoseconds, evidence.endNanoseconds, lane: .voice, settings: settings)
+        guard evidence.energyDBFS.isFinite else {
+            throw FusionError(code: .measure, lane: .voice, detail: "energyDBFS \(evidence.energyDBFS)")
+        }
+        index = evidence.index
+        start = evidence.startNanoseconds
+        end = evidence.endNanoseconds
+        logits = try Check.logits(evidence.logits, lane: .voice)
+        energyDBFS = Double(evidence.energyDBFS)
+    }
+
+    static func < (a: VoicePart, b: VoicePart) -> Bool { (a.start, a.end, a.index) < (b.start, b.end, b.index) }
+}
+
+/// An examined video frame.
+struct FaceFrame: Sendable, Comparable {
+    let pts: Int64
+    let duration: Int64?
+    let logits: SIMD3<Double>?
+    let faceCount: Int
+
+    init(_ evidence: FaceEvidence, settings: FusionSettings) throws(FusionError) {
+        try Check.moment(evidence.ptsNanoseconds, named: "ptsNanoseconds", lane: .face, settings: settings)
+        if let duration = evidence.durationNanoseconds {
+            try Check.moment(duration, named: "durationNanoseconds", lane: .face, settings: settings)
+        }
+        guard evidence.faceCount >= 0 else {
+            throw FusionError(code: .measure, lane: .face, detail: "faceCount \(evidence.faceCount)")
+        }
+        pts = evidence.ptsNanoseconds
+        duration = evidence.durationNanoseconds
+        if let logits = evidence.logits { self.logits = try Check.logits(logits, lane: .face) } else { logits = nil }
+        faceCount = evidence.faceCount
+    }
+
+    static func < (a: FaceFrame, b: FaceFrame) -> Bool { a.pts < b.pts }
+}
+
+/// A measured pulse clip.
+struct PulsePart: Sendable, Comparable {
+    let index: Int64
+    let start: Int64
+    let end: Int64
+    let heartRateBPM: Double?
+    let confidence: Double
+    let signalQuality: Double
+    let logits: SIMD3<Double>?
+
+    init(_ evidence: PulseEvidence, settings: FusionSettings) throws(FusionError) {
+        try Check.stretch(evidence.startNanoseconds, evidence.endNanoseconds, lane: .pulse, settings: settings)
+        if let rate = evidence.heartRateBPM, !(rate > 0 && rate < 1000) {
+            throw FusionError(code: .measure, lane: .pulse, detail: "heartRateBPM \(rate)")
+        }
+        for (name, share) in [("confidence", evidence.confidence), ("signalQuality", evidence.signalQuality)]
+        where !(share >= 0 && share <= 1) {
+            throw FusionError(code: .measure, lane: .pulse, detail: "\(name) \(share)")
+        }
+        index = evidence.index
+        start = evidence.startNanoseconds
+        end = evidence.endNanoseconds
+        heartRateBPM = evidence.heartRateBPM
+        confidence = evidence.confidence
+        signalQuality = evidence.signalQuality
+        if let logits = evidence.logits { self.logits = try Check.logits(logits, lane: .pulse) } else { logits = nil }
+    }
+
+    static func < (a: PulsePart, b: PulsePart) -> Bool { (a.start, a.end, a.index) < (b.start, b.end, b.index) }
+}
+
+enum Check {
+    static func moment(
+        _ moment: Int64, named name: String, lane: Lane?, settings: FusionSettings
+    ) throws(FusionError) {
+        guard moment >= 0 && moment <= settings.maximumSessionNanoseconds else {
+            throw FusionError(code: .time, lane: lane, detail: "\(name) \(moment)")
+        }
+    }
+
+    /// A stretch that is not empty.
+    static func stretch(
+        _ start: Int64, _ end: Int64, lane: Lane, settings: FusionSettings
+    ) throws(FusionError) {
+        try moment(start, named: "startNanoseconds", lane: lane, settings: settings)
+        try moment(end, named: "endNanoseconds", lane: lane, settings: settings)
+        guard start < end else {
+            throw FusionError(
+                code: .time, lane: lane, detail: "endNanoseconds \(end) is not after startNanoseconds \(start)")
+        }
+    }
+
+    static func logits(_ logits: [Float], lane: Lane) throws(FusionError) -> SIMD3<Double> {
+        guard logits.count == Emotion.allCases.count, logits.allSatisfy(\.isFinite) else {
+            throw FusionError(code: .measure, lane: lane, detail: "logits \(logits)")
+        }
+        return SIMD3(Double(logits[0]), Double(logits[1]), Double(logits[2]))
+    }
+}

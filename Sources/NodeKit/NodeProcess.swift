@@ -85,6 +85,23 @@ public enum NodeProcess {
         throw ExitCode(code)
     }
 
+    /// Runs `open`, and turns what it throws into one line on standard error and the exit code that fits.
+    public static func opening<Service>(_ open: () throws -> Service) throws -> Service {
+        do {
+            return try open()
+        } catch let failure as SessionFailure {
+            throw end(failure.exitCode, "\(failure)")
+        } catch {
+            throw end(ExitStatus.unavailable, "\(error)")
+        }
+    }
+
+    /// One line on standard error; the exit code to throw.
+    public static func end(_ code: Int32, _ message: String) -> ExitCode {
+        FileHandle.standardError.write(Data("\(ProcessInfo.processInfo.processName): \(message)\n".utf8))
+        return ExitCode(code)
+    }
+
     /// For nodes that serve until they are told to stop.
     public static func runUntilStopped(stop: @escaping @Sendable () -> Void) async throws {
         try await run(

@@ -1,0 +1,51 @@
+import ArgumentParser
+import NodeKit
+
+@main
+struct Demuxer: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demuxer",
+        abstract: "Read recordings, streams and cameras; publish their compressed packets.",
+        discussion: "Without INPUT it only serves. Sessions are named after their inputs.")
+
+    @Argument(help: "Files, URLs, cameras (/dev/video0), or - for standard input.")
+    var inputs: [String] = []
+    @Option(help: "Inputs read at once.")
+    var jobs = 2
+    @Option(help: "Viewer, as it shall travel with the sessions.")
+    var viewer = ""
+    @Option(help: "Advert, as it shall travel with the sessions.")
+    var advert = ""
+    @Option(help: "The viewer's consent, in your words; it travels with the sessions.")
+    var consent = ""
+    @Flag(help: "End when everything has been read and every node has done with it.")
+    var exitAfterDrain = false
+    @OptionGroup var options: NodeOptions
+
+    func validate() throws {
+        guard (1...64).contains(jobs) else { throw ValidationError("--jobs must be 1 to 64.") }
+    }
+
+    func run() async throws {
+        let logger = options.logger("demuxer")
+        var settings = DemuxService.Settings(mediaEndpoint: options.mediaEndpoint)
+        settings.jobs = jobs
+        settings.viewerID = viewer
+        settings.advertID = advert
+        settings.consent = consent
+        let named = zip(inputs, SessionName.unique(inputs)).map(DemuxService.Input.init)
+        let service = try NodeProcess.opening {
+            try DemuxService(settings, inputs: named, instance: NodeOptions.instance("demuxer"), logger: logger)
+        }
+        service.start()
+        if exitAfterDrain {
+            try await NodeProcess.run(
+                finished: {
+                    await service.waitUntilDrained()
+                    return ExitStatus.done
+                }, stop: service.stop)
+        } else {
+            try await NodeProcess.runUntilStopped(stop: service.stop)
+        }
+    }
+}

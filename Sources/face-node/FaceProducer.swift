@@ -1,0 +1,72 @@
+import Face
+import Media
+import NodeKit
+import Wire
+
+/// Video packets in, face frames out. Segments are worked on alone: each is decoded by a decoder of its own, has a
+/// tracker of its own, and is an evidence log of its own.
+final class FaceProducer: EvidenceProducer {
+    private let analyzer: FaceAnalyzer
+    private let decoderThreads: Int
+    private var decoder: VideoDecoder?
+    private var segment: UInt32 = 0
+    private var nextSequence: UInt64 = 0
+
+    init(analyzer: FaceAnalyzer, decoderThreads: Int) {
+        self.analyzer = analyzer
+        self.decoderThreads = decoderThreads
+    }
+
+    var firstNeededSegment: UInt32 { .max }
+
+    func begin(_ start: SegmentStart) throws -> [EvidenceItem] {
+        segment = start.index
+        nextSequence = 0
+        decoder = try start.track.map { try VideoDecoder($0, threadCount: decoderThreads, startAtSegment: start.index) }
+        return [.open(segment: segment, first: 0, startNanoseconds: start.startNanoseconds, present: decoder != nil)]
+    }
+
+    func consume(_ packet: EncodedPacket) throws -> [EvidenceItem] {
+        try entries(decoder?.decode(packet) ?? [])
+    }
+
+    func end(_ end: SegmentEnd) throws -> [EvidenceItem] {
+        var items = try entries(decoder?.finish() ?? [])
+        decoder = nil
+        items.append(.end(segment: segment, sequence: nextSequence, endNanoseconds: end.endNanoseconds, isLast: end.isLast))
+        return items
+    }
+
+    private func entries(_ frames: [VideoFrame]) throws -> [EvidenceItem] {
+        var items: [EvidenceItem] = []
+        for frame in frames where frame.segment == segment && frame.ptsNanoseconds >= 0 {
+            let body = Adreact_V1_FaceFrame(try analyzer.analyze(frame), of: frame)
+            items.append(.entry(
+                segment: segment, sequence: nextSequence, startNanoseconds: frame.ptsNanoseconds,
+                durationNanoseconds: frame.durationNanoseconds, body))
+            nextSequence += 1
+        }
+        return items
+    }
+}
+
+extension Adreact_V1_FaceFrame {
+    init(_ observation: FaceObservation, of frame: VideoFrame) {
+        self = .with {
+            $0.ptsNanoseconds = frame.ptsNanoseconds
+            $0.durationNanoseconds = frame.durationNanoseconds
+            $0.faceCount = UInt32(clamping: observation.faceCount)
+            guard let face = observation.face else { return }
+            $0.face.centreX = Float(face.box.centreX)
+            $0.face.centreY = Float(face.box.centreY)
+            $0.face.width = Float(face.box.width)
+            $0.face.height = Float(face.box.height)
+            $0.face.angleRadians = Float(face.box.angleRadians)
+            $0.face.detectorScore = Float(face.detectorScore)
+            $0.face.logits = face.logits ?? []
+            $0.face.unusableReason = face.unusable?.rawValue ?? ""
+            $0.face.sharpness = Float(face.quality.sharpness)
+            $0.face.brightness = Float(face.quality.brightness)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import Fusion
+import NodeKit
+
+@main
+struct FusionNode: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fusion-node",
+        abstract: "Fuse voice and face, put the pulse beside them, publish the timeline.",
+        discussion: "Evidence is kept in a journal, so that a restart resumes where it was.")
+
+    @Option(help: "Journal file, or 'none' to keep evidence in memory only. [$ADREACT_JOURNAL]")
+    var journal = NodeOptions.environment("ADREACT_JOURNAL", "run/journal.sqlite")
+    @Option(help: "Weight of the face against the voice, 0 to 1.")
+    var faceWeight = 0.5
+    @OptionGroup var options: NodeOptions
+
+    func validate() throws {
+        guard (0...1).contains(faceWeight) else { throw ValidationError("--face-weight must be 0 to 1.") }
+    }
+
+    func run() async throws {
+        var settings = FusionService.Settings(
+            evidenceEndpoint: options.evidenceEndpoint, timelineEndpoint: options.timelineEndpoint,
+            journalPath: journal == "none" ? nil : journal)
+        settings.fusion = FusionSettings(faceWeight: faceWeight)
+        let service = try NodeProcess.opening {
+            try FusionService(settings, instance: NodeOptions.instance("fusion-node"), logger: options.logger("fusion-node"))
+        }
+        service.start()
+        try await NodeProcess.runUntilStopped(stop: service.stop)
+    }
+}

@@ -1,4 +1,5 @@
-// FFmpeg for Swift, plus the macros and inline functions that Swift cannot import.
+// FFmpeg for Swift, plus the macros and inline functions that Swift cannot import, and the inner loops over pixels
+// and samples.
 #pragma once
 #include <libavcodec/avcodec.h>
 #include <libavdevice/avdevice.h>
@@ -11,3 +12,7 @@
 #include <libavutil/pixdesc.h>
 #include <libswresample/swresample.h>
 #include <libswscale/swscale.h>
+
+#include "Input.h"
+#include "Picture.h"
+#include "Samples.h"

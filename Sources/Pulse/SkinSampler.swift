@@ -1,0 +1,147 @@
+import Foundation
+
+/// A picture of a video that can tell the mean colour of an area.
+public protocol SkinPicture {
+    var ptsNanoseconds: Int64 { get }
+    /// The segment of the video that the picture belongs to.
+    var segmentNumber: UInt32 { get }
+    /// The mean colour inside a polygon (corners in pixels); nil if no pixel of the picture lies in it.
+    func meanColour(inside polygon: [SIMD2<Double>]) throws -> ColourMean?
+}
+
+/// Measures the colour of a face's skin, frame by frame.
+///
+/// The regions follow the face through a filter: a still face keeps still regions, so that the jitter of the detector does not
+/// modulate the colour, and a moving one is followed at once. All state begins anew with each segment of the video; the
+/// first frame of a segment is also measured in the regions as they were before, which joins the two.
+///
+/// Not thread-safe: one sampler for one video, frames in order.
+public final class SkinSampler {
+    public let settings: SkinSamplerSettings
+    private var track: Track?
+    private var segmentNumber: UInt32?
+
+    /// The face in the present segment.
+    private struct Track {
+        var keypoints: [SIMD2<Double>]
+        var velocity: [SIMD2<Double>]
+        var frameCount: Int
+        var ptsNanoseconds: Int64
+
+        var geometry: SkinGeometry { SkinGeometry(keypoints: keypoints) }
+    }
+
+    public init(settings: SkinSamplerSettings = SkinSamplerSettings()) {
+        self.settings = settings
+    }
+
+    /// - Parameters:
+    ///   - picture: The next frame.
+    ///   - face: nil if there is none in it.
+    /// - Throws: What the picture throws.
+    public func sample(_ picture: some SkinPicture, face: FaceArea?) throws -> SkinSample {
+        let isNewSegment = segmentNumber != picture.segmentNumber
+        segmentNumber = picture.segmentNumber
+        var former = track
+        if let last = former, !isRecent(last, at: picture.ptsNanoseconds) { former = nil }
+        guard let face else {
+            track = isNewSegment ? nil : former
+            return SkinSample(ptsNanoseconds: picture.ptsNanoseconds, outcome: .unusable(.noFace))
+        }
+        // A face that comes back after some frames without one is placed anew as well.
+        let isPlacedAnew = isNewSegment || former == nil
+        let (current, speed) = follow(face, from: isPlacedAnew ? nil : former, at: picture.ptsNanoseconds)
+        track = current
+        let outcome = try measure(picture, current.geometry, speed: speed)
+        guard case .usable(var colours) = outcome, isPlacedAnew else {
+            return SkinSample(ptsNanoseconds: picture.ptsNanoseconds, outcome: outcome)
+        }
+        colours.regionsBeforeJump = try former.map { try regions(of: picture, $0.geometry) } ?? [:]
+        return SkinSample(ptsNanoseconds: picture.ptsNanoseconds, outcome: .usable(colours))
+    }
+}
+
+/// How skin is sampled.
+public struct SkinSamplerSettings: Sendable, Codable, Equatable {
+    /// How slowly the regions follow a still face: the corner frequency of the filter on its keypoints, Hz.
+    public var stillCornerHz = 0.3
+    /// How much faster they follow a moving one: Hz for each eye distance a second.
+    public var cornerHzPerSpeed = 6.0
+    /// The corner frequency of the filter on the speed, Hz.
+    public var speedCornerHz = 1.0
+    /// Above this the frame is not used, eye distances a second.
+    public var highestSpeed = 2.0
+    /// The fewest pixels of skin, over all regions.
+    public var leastPixels = 200
+    /// The mean of the brightest and darkest channel must lie within, 0...255.
+    public var darkest = 12.0
+    public var brightest = 250.0
+    /// How long a face may be lost and still be joined to what was before, s.
+    public var longestGapSeconds = 0.5
+
+    public init() {}
+}
+
+extension SkinSampler {
+    private func isRecent(_ track: Track, at time: Int64) -> Bool {
+        let gap = Double(time &- track.ptsNanoseconds) / 1e9
+        return gap > 0 && gap <= settings.longestGapSeconds
+    }
+
+    /// The "1 Euro" filter (Casiez, Roussel and Vogel, CHI 2012) on the keypoints, with one corner frequency for all of
+    /// them; at the start it is the plain mean of the frames so far.
+    ///
+    /// - Returns: The filtered face, and its speed in eye distances a second.
+    private func follow(_ face: FaceArea, from former: Track?, at time: Int64) -> (Track, speed: Double) {
+        guard var track = former else {
+            let still = [SIMD2<Double>](repeating: .zero, count: face.keypoints.count)
+            return (Track(keypoints: face.keypoints, velocity: still, frameCount: 1, ptsNanoseconds: time), 0)
+        }
+        let seconds = Double(time - track.ptsNanoseconds) / 1e9
+        func weight(_ cornerHz: Double) -> Double {
+            let step = 2 * .pi * cornerHz * seconds
+            return step / (1 + step)
+        }
+        let unit = track.geometry.eyeDistancePixels
+        let speedWeight = weight(settings.speedCornerHz)
+        var sum = SIMD2<Double>.zero
+        for index in face.keypoints.indices {
+            let velocity = (face.keypoints[index] - track.keypoints[index]) / (seconds * unit)
+            track.velocity[index] += speedWeight * (velocity - track.velocity[index])
+            sum += track.velocity[index]
+        }
+        let middle = sum / Double(face.keypoints.count)
+        let speed = hypot(middle.x, middle.y)
+        track.frameCount += 1
+        let followed = max(
+            weight(settings.stillCornerHz + settings.cornerHzPerSpeed * speed), 1 / Double(track.frameCount))
+        for index in face.keypoints.indices {
+            track.keypoints[index] += followed * (face.keypoints[index] - track.keypoints[index])
+        }
+        track.ptsNanoseconds = time
+        return (track, speed)
+    }
+
+    private func measure(
+        _ picture: some SkinPicture, _ geometry: SkinGeometry, speed: Double
+    ) throws -> SkinSample.Outcome {
+        if speed > settings.highestSpeed { return .unusable(.faceMoving) }
+        let regions = try regions(of: picture, geometry)
+        let pixels = regions.values.reduce(0) { $0 + $1.pixelCount }
+        guard pixels >= settings.leastPixels else { return .unusable(.faceTooSmall) }
+        let channels = SkinRegion.allCases.compactMap { regions[$0] }.map { ($0.red, $0.green, $0.blue) }
+        if channels.contains(where: { max($0.0, $0.1, $0.2) > settings.brightest }) { return .unusable(.tooBright) }
+        if channels.contains(where: { max($0.0, $0.1, $0.2) < settings.darkest }) { return .unusable(.tooDark) }
+        return .usable(SkinColours(regions: regions))
+    }
+
+    private func regions(of picture: some SkinPicture, _ geometry: SkinGeometry) throws -> [SkinRegion: ColourMean] {
+        var regions: [SkinRegion: ColourMean] = [:]
+        for (region, outline) in geometry.outlines {
+            if let colour = try picture.meanColour(inside: outline), colour.pixelCount >= settings.leastPixels / 10 {
+                regions[region] = colour
+            }
+        }
+        return regions
+    }
+}

@@ -101,14 +101,8 @@ public final class FusionService: @unchecked Sendable {
     }
 
     private func process(_ work: [Work]) {
-        var deliveries: [ReadingEnd.Delivery] = []
-        var showsOpenWindows = false
-        for piece in work {
-            switch piece {
-            case .delivery(let delivery): deliveries.append(delivery)
-            case .showOpenWindows: showsOpenWindows = true
-            }
-        }
+        let deliveries = work.compactMap { if case .delivery(let delivery) = $0 { delivery } else { nil } }
+        let showsOpenWindows = work.count > deliveries.count
         if !deliveries.isEmpty {
             store(deliveries)
             for delivery in deliveries { apply(delivery.payload) }

@@ -5,9 +5,21 @@ import Wire
 
 /// `NODE --input FILE`: one node alone on a file, printing its evidence as JSON Lines. No sockets, no other process.
 public enum LocalRun {
+    /// The whole command: prints to standard output; an error is one line and its exit code.
+    public static func command(input: String, track: TrackKind, producer: any EvidenceProducer) throws {
+        do {
+            try run(input: input, track: track, producer: producer) { line in
+                try FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
+            }
+        } catch {
+            let failure = SessionFailure(error, input: input)
+            throw NodeProcess.end(failure.exitCode, "\(failure)")
+        }
+    }
+
     /// - Throws: `MediaError` or whatever the producer throws.
     public static func run(
-        input: String, track: TrackKind, producer: any EvidenceProducer, print: (String) -> Void
+        input: String, track: TrackKind, producer: any EvidenceProducer, print: (String) throws -> Void
     ) throws {
         let source = try Demultiplexer(input: input)
         let parameters = track == .audio ? source.description.audio : source.description.video
@@ -20,7 +32,7 @@ public enum LocalRun {
     }
 
     private static func handle(
-        _ event: SegmentEvent, _ parameters: TrackParameters?, _ producer: any EvidenceProducer, _ print: (String) -> Void
+        _ event: SegmentEvent, _ parameters: TrackParameters?, _ producer: any EvidenceProducer, _ print: (String) throws -> Void
     ) throws {
         let items = switch event {
         case .begin(_, let segment, let start):
@@ -30,6 +42,6 @@ public enum LocalRun {
         case .end(_, let segment, _, let end, let isLast):
             try producer.end(SegmentEnd(index: segment, endNanoseconds: end, isLast: isLast))
         }
-        for case .entry(_, _, _, _, let body) in items { print(try body.jsonString()) }
+        for case .entry(_, _, _, _, let body) in items { try print(body.jsonString()) }
     }
 }

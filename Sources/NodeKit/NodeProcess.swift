@@ -53,6 +53,7 @@ public enum NodeProcess {
     public static func run(
         finished: @escaping @Sendable () async -> Int32, stop: @escaping @Sendable () -> Void
     ) async throws {
+        endWithParent()
         // A reader of a pipe that goes away is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
@@ -83,6 +84,17 @@ public enum NodeProcess {
         }
         watcher.cancel()
         throw ExitCode(code)
+    }
+
+    /// A program that a supervisor started does not outlive it, however that one ends.
+    private static func endWithParent() {
+        guard let parent = Int32(NodeOptions.environment("ADREACT_PARENT", "")) else { return }
+        let thread = Thread {
+            while getppid() == parent { Thread.sleep(forTimeInterval: 0.5) }
+            kill(getpid(), SIGTERM)
+        }
+        thread.name = "parent"
+        thread.start()
     }
 
     /// Runs `open`, and turns what it throws into one line on standard error and the exit code that fits.

@@ -81,8 +81,17 @@ extension Adreact_V1_TimelineWindow {
         }
     }
 
-    /// `nil` where the message is not a window of this program's kind.
-    func window(session: String) -> TimelineWindow? {
+    /// `nil` where the message is not one that this program understands.
+    func event(session: String) -> TimelineEvent? {
+        guard retracted else { return window(session: session).map { .window($0) } }
+        return TimelineLane(rawValue: lane).map {
+            .retracted(TimelineRetraction(
+                session: session, lane: $0, index: index, revision: revision, startNanoseconds: startNanoseconds,
+                endNanoseconds: endNanoseconds))
+        }
+    }
+
+    private func window(session: String) -> TimelineWindow? {
         guard let lane = TimelineLane(rawValue: lane), let all = Probabilities(probabilities),
             let label = Emotion.allCases.first(where: { $0.description == label })
         else { return nil }

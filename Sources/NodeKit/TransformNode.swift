@@ -96,6 +96,20 @@ public final class TransformNode: @unchecked Sendable {
         evidence.acknowledged = { [unowned self] in keepPromises() }
     }
 
+    /// The whole life of a node: runs until it is told to stop.
+    public static func serve(
+        _ settings: Settings, _ options: NodeOptions,
+        makeProducer: @escaping (_ session: Adreact_V1_Session) throws -> any EvidenceProducer
+    ) async throws {
+        let node = try NodeProcess.opening {
+            try TransformNode(
+                settings, instance: NodeOptions.instance(settings.name), logger: options.logger(settings.name),
+                makeProducer: makeProducer)
+        }
+        node.start()
+        try await NodeProcess.runUntilStopped(stop: node.stop)
+    }
+
     public func start() {
         loop.start()
         let thread = Thread { [self] in

@@ -1,0 +1,144 @@
+import ArgumentParser
+import Foundation
+import Fusion
+import Logging
+import NodeKit
+
+struct Analyze: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Analyse recordings: start the pipeline for them, show progress, print and write their timelines.",
+        discussion: """
+            Writes timeline.jsonl and seconds.csv to --out; with several inputs, to a folder for each, named after it.
+            Exit code: 0 all analysed, 65 an input is damaged, 66 one is missing, 69 a model is missing, 73 --out cannot be written.
+            """)
+
+    @Argument(help: "Recordings: files or URLs.")
+    var inputs: [String]
+    @Option(help: "Folder for the results.")
+    var out = "out"
+    @Option(help: "Inputs analysed at once.")
+    var jobs = 2
+    @Flag(help: "Also draw each timeline: timeline.svg.")
+    var svg = false
+    @Option(help: "Voice model: a folder, or a name in Models.")
+    var voiceModel: String?
+    @Option(help: "Face model: a folder, or a name in Models.")
+    var faceModel: String?
+    @Option(help: "Pulse model: a folder, or a name in Models.")
+    var pulseModel: String?
+    @Option(help: "Viewer, as it shall travel with the sessions.")
+    var viewer = ""
+    @Option(help: "Advert, as it shall travel with the sessions.")
+    var advert = ""
+    @Option(help: "The viewer's consent, in your words; it travels with the sessions.")
+    var consent = ""
+
+    func validate() throws {
+        guard !inputs.isEmpty else { throw ValidationError("Name at least one recording.") }
+        guard (1...64).contains(jobs) else { throw ValidationError("--jobs must be 1 to 64.") }
+    }
+
+    func run() async throws {
+        try NodeProcess.opening { try checkWritable(out) }
+        let pipeline = try NodeProcess.opening { try PrivatePipeline(programs(in:)) }
+        let report = Report(inputs: zip(SessionName.unique(inputs), inputs).map { ($0, $1) }, out: out, svg: svg)
+        let outcome = AsyncStream<Int32>.makeStream()
+        Thread.detachNewThread {
+            pipeline.reader.forEach { message in
+                report.receive(message)
+                return !report.isComplete
+            }
+            outcome.continuation.yield(report.isComplete ? ExitStatus.done : ExitStatus.internalError)
+        }
+        let stream = outcome.stream
+        try await NodeProcess.run(
+            finished: {
+                await withTaskGroup(of: Int32.self) { group in
+                    group.addTask { await pipeline.sinkFinished() }
+                    group.addTask {
+                        for await code in stream { return code }
+                        return ExitStatus.internalError
+                    }
+                    var code = await group.next() ?? ExitStatus.internalError
+                    // Both must be done: the sink has written the files, and this process has seen the whole timeline.
+                    if code == ExitStatus.done { code = await group.next() ?? ExitStatus.internalError }
+                    group.cancelAll()
+                    return code == ExitStatus.done ? report.print() : code
+                }
+            }, stop: pipeline.stop)
+    }
+
+    /// The six programs, on endpoints of their own.
+    private func programs(in folder: String) -> [Supervisor.Program] {
+        func model(_ name: String?) -> [String] { name.map { ["--model", $0] } ?? [] }
+        var about: [String] = []
+        for (name, value) in [("--viewer", viewer), ("--advert", advert), ("--consent", consent)] where !value.isEmpty {
+            about += [name, value]
+        }
+        let files = ["--out", out, "--exit-after", String(inputs.count)] + (inputs.count == 1 ? ["--flat"] : [])
+        return [
+            ("fusion-node", ["--journal", folder + "/journal.sqlite"]),
+            ("sink", files),
+            ("demuxer", ["--jobs", String(jobs)] + about + ["--"] + inputs),
+            ("face-node", model(faceModel)),
+            ("rppg-node", model(pulseModel)),
+            ("audio-node", model(voiceModel)),
+        ].map { Supervisor.Program(name: $0, path: ModelPaths.programs + "/" + $0, arguments: $1) }
+    }
+
+    private func checkWritable(_ folder: String) throws {
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw SessionFailure(exitCode: ExitStatus.cannotWrite, "\(folder): cannot be made: \(error.localizedDescription)")
+        }
+        guard access(folder, W_OK) == 0 else {
+            throw SessionFailure(exitCode: ExitStatus.cannotWrite, "\(folder): cannot be written; choose another --out")
+        }
+    }
+}
+
+/// A pipeline of six processes on private endpoints, in a folder that goes with it.
+final class PrivatePipeline: Sendable {
+    let reader: TimelineReader
+    private let supervisor: Supervisor
+    private let folder: String
+
+    init(_ programs: (_ folder: String) -> [Supervisor.Program]) throws {
+        let base = NodeOptions.environment("TMPDIR", "/tmp")
+        folder = base + "/adreact-\(getpid())-\(UInt32.random(in: .min ... .max))"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let endpoints = [
+            "ADREACT_MEDIA_ENDPOINT": "ipc://\(folder)/media",
+            "ADREACT_EVIDENCE_ENDPOINT": "ipc://\(folder)/evidence",
+            "ADREACT_TIMELINE_ENDPOINT": "ipc://\(folder)/timeline",
+        ]
+        // What is wrong with an input travels with its session and is reported once, by this program.
+        let quiet = ["ADREACT_LOG_LEVEL": NodeOptions.environment("ADREACT_LOG_LEVEL", "critical"), "OPENBLAS_NUM_THREADS": "1"]
+        var logger = Logger(label: "adreact") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .warning
+        supervisor = Supervisor(environment: endpoints.merging(quiet) { $1 }, logger: logger)
+        reader = try TimelineReader(
+            endpoint: "ipc://\(folder)/timeline", group: nil, fromStart: true, wantsOpenWindows: false, instance: "adreact",
+            logger: logger)
+        for program in programs(folder) {
+            do { try supervisor.start(program) } catch {
+                stop()
+                throw SessionFailure(exitCode: ExitStatus.unavailable, "\(program.path): cannot be started: \(error.localizedDescription)")
+            }
+        }
+    }
+
+    /// Waits for the sink to have written everything; the exit code of whatever ended first and was not to.
+    func sinkFinished() async -> Int32 {
+        for await ending in supervisor.ended { return ending.exitCode }
+        return ExitStatus.internalError
+    }
+
+    @Sendable func stop() {
+        supervisor.stop(withinSeconds: 4)
+        reader.stop()
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Inference
+import Media
+import NodeKit
+import Voice
+
+@main
+struct AudioNode: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audio-node",
+        abstract: "Hear the emotion in speech.",
+        subcommands: [Serve.self, Classify.self, Features.self],
+        defaultSubcommand: Serve.self)
+
+    struct Serve: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "serve", abstract: "Serve a pipeline, or (--input) work on one file and print what is heard.")
+
+        @Option(help: "Work on this file alone, and print voice windows as JSON Lines.")
+        var input: String?
+        @Option(help: "Voice model: a folder, or a name in Models.")
+        var model = "voice"
+        @OptionGroup var options: NodeOptions
+
+        func run() async throws {
+            let classifier = try NodeProcess.opening {
+                try NetworkClassifier(folder: ModelFolder.load(ModelPaths.folder(model)))
+            }
+            let make = { VoiceProducer(settings: VoiceSettings(), classifier: classifier) }
+            if let input { return try LocalRun.command(input: input, track: .audio, producer: make()) }
+            let settings = TransformNode.Settings(
+                name: "audio-node", mediaTrack: .audio, evidenceTrack: "voice", sharing: .sessions,
+                mediaEndpoint: options.mediaEndpoint, evidenceEndpoint: options.evidenceEndpoint)
+            try await TransformNode.serve(settings, options) { _ in make() }
+        }
+    }
+}

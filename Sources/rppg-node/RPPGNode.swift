@@ -1,0 +1,48 @@
+import ArgumentParser
+import Face
+import Inference
+import Media
+import NodeKit
+import Pulse
+
+@main
+struct RPPGNode: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rppg-node",
+        abstract: "Measure the pulse that a camera sees in the skin.",
+        subcommands: [Serve.self, Measure.self, Features.self],
+        defaultSubcommand: Serve.self)
+
+    struct Serve: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "serve", abstract: "Serve a pipeline, or (--input) work on one file and print what is measured.")
+
+        @Option(help: "Work on this file alone, and print pulse clips as JSON Lines.")
+        var input: String?
+        @Option(help: "Pulse model: a folder, or a name in Models.")
+        var model = "pulse"
+        @Option(help: "Threads for decoding.")
+        var decoderThreads = 1
+        @OptionGroup var options: NodeOptions
+
+        func validate() throws {
+            guard (1...64).contains(decoderThreads) else { throw ValidationError("--decoder-threads must be 1 to 64.") }
+        }
+
+        func run() async throws {
+            let classifier = try NodeProcess.opening {
+                try NetworkPulseClassifier(folder: ModelFolder.load(ModelPaths.folder(model)))
+            }
+            let make = { [decoderThreads] in
+                PulseProducer(
+                    finder: try FaceFinder(modelsPath: ModelPaths.fetched + "/mediapipe"), settings: PulseSettings(),
+                    classifier: classifier, decoderThreads: decoderThreads)
+            }
+            if let input { return try LocalRun.command(input: input, track: .video, producer: NodeProcess.opening(make)) }
+            let settings = TransformNode.Settings(
+                name: "rppg-node", mediaTrack: .video, evidenceTrack: "pulse", sharing: .sessions,
+                mediaEndpoint: options.mediaEndpoint, evidenceEndpoint: options.evidenceEndpoint)
+            try await TransformNode.serve(settings, options) { _ in try make() }
+        }
+    }
+}

@@ -15,11 +15,12 @@ export LC_ALL=C
 here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
 prefix=${ADREACT_PREFIX:-/opt/adreact}
 pkgConfigFile=/usr/local/lib/pkgconfig/openvino.pc
+honcho=/usr/local/bin/honcho
 python=/usr/bin/python3 # Debian's, for which the wheels are: another one may come first in PATH.
 
 packages=(
     # To build.
-    make pkg-config g++
+    git make pkg-config g++
     libzmq3-dev
     libavcodec-dev libavdevice-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
     libopencv-core-dev libopencv-imgproc-dev libopencv-objdetect-dev opencv-data
@@ -85,6 +86,8 @@ findMissing() {
     if [[ ! -r $pkgConfigFile || $(<"$pkgConfigFile") != "$(pkgConfig)" ]]; then
         missing+=("OpenVINO's pkg-config file $pkgConfigFile")
     fi
+    # A honcho that is there already will do.
+    [[ -x $honcho ]] || missing+=("the command $honcho")
 }
 
 # A part is complete when its stamp says what it was made from: the stamp is written last.
@@ -132,6 +135,7 @@ install() {
     mkdir -p "${pkgConfigFile%/*}"
     pkgConfig >"$work/openvino.pc"
     mv "$work/openvino.pc" "$pkgConfigFile"
+    [[ -x $honcho ]] || ln -sf "$prefix/python/bin/honcho" "$honcho"
     rm -f "$log"
 }
 

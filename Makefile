@@ -1,0 +1,50 @@
+# make setup              install what is missing (Debian packages, OpenVINO, networks; needs root or sudo)
+# make build              build everything, optimised: the programs are in .build/release
+# make run [INPUT=...]    analyse recordings; without INPUT, a demo clip that is made on the spot
+#                           make run INPUT=clip.mp4 OUT=results
+#                           make run INPUT='first.mp4 "my second clip.mp4"'
+# make test               run every test
+# make bench              measure speed and memory
+# make clean              delete what was built and what runs left behind
+#
+# build, run and test set the machine up first, if something is missing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup ready build run test bench clean
+
+export ADREACT_PREFIX ?= /opt/adreact
+demoClip = $$("$$ADREACT_PREFIX/python/bin/python" deploy/make-demo-clip.py)
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+setup:
+	@deploy/setup.sh
+
+ready:
+	@deploy/setup.sh --check >/dev/null || deploy/setup.sh
+
+# Says nothing when there is nothing to build.
+build: ready
+	@if [[ -x .build/release/adreact ]]; then swift build -c release --quiet; else swift build -c release; fi
+
+# INPUT is one file's name, or several inputs apart by spaces, those with spaces in quotes.
+run: export INPUT := $(value INPUT)
+run: export OUT := $(value OUT)
+run: build
+	@if [[ -z $$INPUT ]]; then inputs=("$(demoClip)"); \
+	elif [[ -e $$INPUT ]]; then inputs=("$$INPUT"); \
+	else words=$$(xargs -n 1 printf '%s\n' <<<"$$INPUT"); readarray -t inputs <<<"$$words"; fi; \
+	.build/release/adreact analyze "$${inputs[@]}" $${OUT:+--out "$$OUT"}
+
+# Without testable imports, so that `swift build` and `swift test` share what they compile.
+test: build
+	@ADREACT_DEMO_CLIP="$(demoClip)" swift test -c release --disable-testable-imports
+
+bench: build
+	@deploy/bench.sh
+
+clean:
+	rm -rf .build run out

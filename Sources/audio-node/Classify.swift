@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Inference
+import Media
 import Synchronization
 import Voice
 
@@ -58,8 +59,10 @@ struct Classify: AsyncParsableCommand {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             return .line(String(decoding: try encoder.encode(Line(path, windows)), as: UTF8.self))
+        } catch let error as MediaError {
+            return .failure("audio-node: \(error)", exitCode: error.code == .notFound ? 66 : 65)
         } catch {
-            return .failure("audio-node: \(error)", exitCode: 65)
+            return .failure("audio-node: \(path): \(error)", exitCode: 70)
         }
     }
 

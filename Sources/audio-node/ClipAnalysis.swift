@@ -1,7 +1,8 @@
 import Foundation
+import Media
 import Voice
 
-/// The windows of a whole audio file.
+/// The windows of a whole audio or video file.
 struct ClipAnalysis {
     let classifier: any VoiceClassifier
     /// For clips that somebody cut by hand: where no window holds speech of the usual length, less will do. A single word
@@ -9,22 +10,39 @@ struct ClipAnalysis {
     let acceptsShortSpeech: Bool
     var settings = VoiceSettings()
 
+    /// - Throws: `MediaError` for a file that cannot be read, what the analyzer throws otherwise.
     func windows(ofFileAt path: String) throws -> [VoiceWindow] {
-        var blocks: [(samples: [Float], startSample: Int64)] = []
-        try readAudio(path) { blocks.append(($0, $1)) }
-        let windows = try analyze(blocks, settings: settings)
+        let windows = try analyze(path, settings: settings)
         guard acceptsShortSpeech, !windows.contains(where: \.hasSpeech) else { return windows }
         var patient = settings
         patient.gate.shortestSpeechSeconds = 0.1
         patient.gate.leastSpreadDB = 0
-        return try analyze(blocks, settings: patient)
+        return try analyze(path, settings: patient)
     }
 
-    private func analyze(_ blocks: [(samples: [Float], startSample: Int64)], settings: VoiceSettings) throws -> [VoiceWindow] {
+    private func analyze(_ path: String, settings: VoiceSettings) throws -> [VoiceWindow] {
         var analyzer = VoiceAnalyzer(settings: settings, classifier: classifier)
         var windows: [VoiceWindow] = []
-        for block in blocks { windows += try analyzer.append(samples: block.samples, startSample: block.startSample) }
+        try AudioFile.read(path) { block in
+            windows += try analyzer.append(samples: block.samples, startSample: block.startSample)
+        }
         return try windows + analyzer.finish()
+    }
+}
+
+enum AudioFile {
+    /// Decodes the audio track of a file block by block.
+    static func read(_ path: String, body: (AudioBlock) throws -> Void) throws {
+        let demultiplexer = try Demultiplexer(input: path)
+        guard let track = demultiplexer.description.audio else {
+            throw MediaError(.notMedia, input: path, detail: "it has no audio track; give a file with sound")
+        }
+        let decoder = try AudioDecoder(track)
+        while let packet = try demultiplexer.next() {
+            guard packet.track == .audio else { continue }
+            for block in try decoder.decode(packet) { try body(block) }
+        }
+        for block in decoder.finish() { try body(block) }
     }
 }
 

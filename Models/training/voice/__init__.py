@@ -1,0 +1,1 @@
+"""Trains the voice networks: `python -m training.voice --help` (run in `Models/`)."""

@@ -1,0 +1,67 @@
+"""Features from the serving code: `audio-node features`."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .corpora import Clip
+
+
+@dataclass
+class Features:
+    """One row per window with speech, and the clip that each belongs to."""
+
+    images: np.ndarray
+    weights: np.ndarray | None
+    clips: list[Clip]
+
+    @property
+    def labels(self) -> np.ndarray:
+        return np.array([clip.label for clip in self.clips])
+
+    @property
+    def speakers(self) -> np.ndarray:
+        return np.array([f"{clip.corpus}/{clip.speaker}" for clip in self.clips])
+
+    @property
+    def corpora(self) -> np.ndarray:
+        return np.array([clip.corpus for clip in self.clips])
+
+
+def compute(audio_node: Path, clips: list[Clip], kind: str, cache: Path) -> Features:
+    """Runs `audio-node features` once; later calls read its files."""
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    index = cache.with_suffix(".jsonl")
+    done = cache.with_suffix(".done")
+    if not done.exists():
+        listing = cache.with_suffix(".txt")
+        listing.write_text("".join(f"{clip.path}\n" for clip in clips))
+        command = [str(audio_node), "features", "--kind", kind, "--clips", "--half", "--files-from", str(listing), "--out", str(cache)]
+        subprocess.run(command, check=True)
+        done.touch()
+    return read(clips, cache, index)
+
+
+def read(clips: list[Clip], cache: Path, index: Path) -> Features:
+    clip_of_path = {str(clip.path): clip for clip in clips}
+    windows = [json.loads(line) for line in index.read_text().splitlines()]
+    windows = [window for window in windows if "row" in window and window["file"] in clip_of_path]
+    rows = [window["row"] for window in windows]
+    images = np.load(cache, mmap_mode="r")[rows]
+    weights_path = cache.with_name(cache.stem + "-weights.npy")
+    weights = np.load(weights_path)[rows] if weights_path.exists() else None
+    return Features(images, weights, [clip_of_path[window["file"]] for window in windows])
+
+
+def per_clip(probabilities: np.ndarray, features: Features) -> tuple[np.ndarray, np.ndarray, list[Clip]]:
+    """Means over the windows of each clip, as `audio-node classify` gives them; their labels; the clips."""
+    clips = list(dict.fromkeys(features.clips))
+    position = {clip: i for i, clip in enumerate(clips)}
+    sums, counts = np.zeros((len(clips), probabilities.shape[1])), np.zeros(len(clips))
+    for row, clip in enumerate(features.clips):
+        sums[position[clip]] += probabilities[row]
+        counts[position[clip]] += 1
+    return sums / counts[:, None], np.array([clip.label for clip in clips]), clips

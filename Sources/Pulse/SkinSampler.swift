@@ -1,13 +1,5 @@
 import Foundation
-
-/// A picture of a video that can tell the mean colour of an area.
-public protocol SkinPicture {
-    var ptsNanoseconds: Int64 { get }
-    /// The segment of the video that the picture belongs to.
-    var segmentNumber: UInt32 { get }
-    /// The mean colour inside a polygon (corners in pixels); nil if no pixel of the picture lies in it.
-    func meanColour(inside polygon: [SIMD2<Double>]) throws -> ColourMean?
-}
+import Media
 
 /// Measures the colour of a face's skin, frame by frame.
 ///
@@ -19,7 +11,7 @@ public protocol SkinPicture {
 public final class SkinSampler {
     public let settings: SkinSamplerSettings
     private var track: Track?
-    private var segmentNumber: UInt32?
+    private var segment: UInt32?
 
     /// The face in the present segment.
     private struct Track {
@@ -36,28 +28,40 @@ public final class SkinSampler {
     }
 
     /// - Parameters:
-    ///   - picture: The next frame.
+    ///   - frame: The next frame.
     ///   - face: nil if there is none in it.
-    /// - Throws: What the picture throws.
-    public func sample(_ picture: some SkinPicture, face: FaceArea?) throws -> SkinSample {
-        let isNewSegment = segmentNumber != picture.segmentNumber
-        segmentNumber = picture.segmentNumber
+    /// - Throws: `MediaError` if the frame cannot be read.
+    public func sample(_ frame: VideoFrame, face: FaceArea?) throws(MediaError) -> SkinSample {
+        try sample(frame, ptsNanoseconds: frame.ptsNanoseconds, segment: frame.segment, face: face)
+    }
+
+    /// - Parameters:
+    ///   - picture: The next frame.
+    ///   - ptsNanoseconds: When it is shown.
+    ///   - segment: The segment of the video that it belongs to.
+    ///   - face: nil if there is none in it.
+    /// - Throws: `MediaError` if the picture cannot be read.
+    public func sample(
+        _ picture: some MeasurablePicture, ptsNanoseconds: Int64, segment: UInt32, face: FaceArea?
+    ) throws(MediaError) -> SkinSample {
+        let isNewSegment = self.segment != segment
+        self.segment = segment
         var former = track
-        if let last = former, !isRecent(last, at: picture.ptsNanoseconds) { former = nil }
+        if let last = former, !isRecent(last, at: ptsNanoseconds) { former = nil }
         guard let face else {
             track = isNewSegment ? nil : former
-            return SkinSample(ptsNanoseconds: picture.ptsNanoseconds, outcome: .unusable(.noFace))
+            return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: .unusable(.noFace))
         }
         // A face that comes back after some frames without one is placed anew as well.
         let isPlacedAnew = isNewSegment || former == nil
-        let (current, speed) = follow(face, from: isPlacedAnew ? nil : former, at: picture.ptsNanoseconds)
+        let (current, speed) = follow(face, from: isPlacedAnew ? nil : former, at: ptsNanoseconds)
         track = current
         let outcome = try measure(picture, current.geometry, speed: speed)
         guard case .usable(var colours) = outcome, isPlacedAnew else {
-            return SkinSample(ptsNanoseconds: picture.ptsNanoseconds, outcome: outcome)
+            return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: outcome)
         }
-        colours.regionsBeforeJump = try former.map { try regions(of: picture, $0.geometry) } ?? [:]
-        return SkinSample(ptsNanoseconds: picture.ptsNanoseconds, outcome: .usable(colours))
+        colours.regionsBeforeJump = try former.map { (track) throws(MediaError) in try regions(of: picture, track.geometry) } ?? [:]
+        return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: .usable(colours))
     }
 }
 
@@ -123,8 +127,8 @@ extension SkinSampler {
     }
 
     private func measure(
-        _ picture: some SkinPicture, _ geometry: SkinGeometry, speed: Double
-    ) throws -> SkinSample.Outcome {
+        _ picture: some MeasurablePicture, _ geometry: SkinGeometry, speed: Double
+    ) throws(MediaError) -> SkinSample.Outcome {
         if speed > settings.highestSpeed { return .unusable(.faceMoving) }
         let regions = try regions(of: picture, geometry)
         let pixels = regions.values.reduce(0) { $0 + $1.pixelCount }
@@ -135,11 +139,13 @@ extension SkinSampler {
         return .usable(SkinColours(regions: regions))
     }
 
-    private func regions(of picture: some SkinPicture, _ geometry: SkinGeometry) throws -> [SkinRegion: ColourMean] {
+    private func regions(of picture: some MeasurablePicture, _ geometry: SkinGeometry) throws(MediaError) -> [SkinRegion: ColourMean] {
         var regions: [SkinRegion: ColourMean] = [:]
         for (region, outline) in geometry.outlines {
-            if let colour = try picture.meanColour(inside: outline), colour.pixelCount >= settings.leastPixels / 10 {
-                regions[region] = colour
+            let mean = try picture.meanColour(over: [outline.map { (x: $0.x, y: $0.y) }])
+            if mean.pixelCount >= max(1, settings.leastPixels / 10) {
+                regions[region] = ColourMean(
+                    red: mean.red, green: mean.green, blue: mean.blue, pixelCount: mean.pixelCount)
             }
         }
         return regions

@@ -1,0 +1,77 @@
+import ArgumentParser
+import Foundation
+import Pulse
+
+/// `rppg-node features`: what the PPG network sees of a contact sensor's wave, for training it.
+struct Features: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Computes the PPG network's features from waves of a contact sensor, for training.",
+        discussion: """
+            WAVE.csv has the columns time_ms and wave. For each, OUTPUT/WAVE.npy is written: float32, one row for every \
+            second that ends at a whole number of seconds after the first sample and has a full window before it. \
+            Columns: the end of the second (s), the number of pulses in it, then the three channels (signal, Fourier \
+            magnitude, Fourier phase). The wave is brought to the rate of a camera first, so that the network is trained \
+            on what it will see.
+            """)
+
+    @Argument(help: "CSV files.")
+    var waves: [String]
+
+    @Option(help: "The folder to write to; it must exist.")
+    var output: String
+
+    @Option(help: "A JSON file with PPGFeatureSettings; without it, the defaults.")
+    var settings: String?
+
+    @Option(help: "The rate that a camera would have seen the wave at, Hz.")
+    var cameraRateHz = PulseSettings().gridRateHz
+
+    func run() throws {
+        let settings = try settings.map { path in
+            try JSONDecoder().decode(PPGFeatureSettings.self, from: Data(contentsOf: URL(filePath: path)))
+        }
+        let extractor = try PPGFeatureExtractor(settings: settings ?? PPGFeatureSettings())
+        for path in waves {
+            do {
+                try writeFeatures(of: path, extractor)
+            } catch let error as NumberTableError {
+                FileHandle.standardError.write(Data("\(path): \(error)\n".utf8))
+                throw ExitCode(65)
+            }
+        }
+    }
+
+    private func writeFeatures(of path: String, _ extractor: PPGFeatureExtractor) throws {
+        guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
+            FileHandle.standardError.write(Data("\(path): cannot be read; check the path\n".utf8))
+            throw ExitCode(66)
+        }
+        let (times, values) = try NumberTable.wave(from: text)
+        let rows = try PPGFeatureRows(
+            timesSeconds: times, values: values, extractor: extractor, cameraRateHz: cameraRateHz)
+        let name = URL(filePath: path).deletingPathExtension().lastPathComponent
+        try NumPyFile.encode(rows.numbers, columnCount: rows.columnCount)
+            .write(to: URL(filePath: output).appending(path: name + ".npy"))
+    }
+}
+
+/// An array on disk as NumPy reads it.
+enum NumPyFile {
+    /// - Parameters:
+    ///   - numbers: Row after row.
+    ///   - columnCount: Numbers in a row, above 0.
+    /// - Returns: NPY version 1.0, little-endian float32.
+    static func encode(_ numbers: [Float], columnCount: Int) -> Data {
+        let shape = "(\(numbers.count / columnCount), \(columnCount))"
+        var header = "{'descr': '<f4', 'fortran_order': False, 'shape': \(shape), }"
+        // Magic, version and length take 10 bytes; the whole header is a multiple of 64 and ends with a new line.
+        header += String(repeating: " ", count: 63 - (10 + header.utf8.count) % 64) + "\n"
+        var file = Data([0x93]) + Data("NUMPY".utf8) + Data([1, 0])
+        withUnsafeBytes(of: UInt16(truncatingIfNeeded: header.utf8.count).littleEndian) { file.append(contentsOf: $0) }
+        file.append(contentsOf: header.utf8)
+        for number in numbers {
+            withUnsafeBytes(of: number.bitPattern.littleEndian) { file.append(contentsOf: $0) }
+        }
+        return file
+    }
+}

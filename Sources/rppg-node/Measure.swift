@@ -1,0 +1,191 @@
+import ArgumentParser
+import Face
+import Foundation
+import Inference
+import Media
+import Pulse
+
+/// `rppg-node measure`: the heart rate of recordings, a JSON line each.
+struct Measure: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measures the heart rate in videos of a face, or in tables of colour means.",
+        discussion: """
+            Prints one JSON object a line for each input. A heart rate that is not to be believed is null, with the \
+            reason. Exit codes: 0 all were measured (unknown is a valid answer), 65 one was damaged, 66 one was not \
+            found, 69 the face detector's models are missing.
+            """)
+
+    @Argument(help: "Videos of a face.")
+    var videos: [String] = []
+
+    @Option(name: .customLong("rgb"), parsing: .upToNextOption, help: "CSV files with the columns time_ms, R, G and B.")
+    var tables: [String] = []
+
+    @Option(help: "The folder of MediaPipe's face detection models.")
+    var models =
+        (ProcessInfo.processInfo.environment["ADREACT_PREFIX"] ?? "/opt/adreact") + "/models/mediapipe"
+
+    @Option(help: "How the pulse wave is computed: pos, chrom or green.")
+    var method = PulseMethodName.pos
+
+    @Flag(help: "Also print what each heart rate was judged by.")
+    var details = false
+
+    func validate() throws {
+        guard !videos.isEmpty || !tables.isEmpty else { throw ValidationError("name a video, or a table with --rgb") }
+    }
+
+    func run() throws {
+        var settings = PulseSettings()
+        settings.method = method
+        var failure: ExitCode?
+        for input in tables.map(Input.table) + videos.map(Input.video) {
+            do {
+                let clips = try input.clips(settings, modelsPath: models)
+                print(try MeasuredRecording(file: input.path, clips: clips, hasDetails: details).json())
+            } catch let problem as InputProblem {
+                FileHandle.standardError.write(Data("\(input.path): \(problem.detail)\n".utf8))
+                failure = failure ?? problem.exitCode
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+extension PulseMethodName: ExpressibleByArgument {}
+
+/// One recording to measure.
+private enum Input {
+    case video(String)
+    case table(String)
+
+    var path: String {
+        switch self {
+        case .video(let path), .table(let path): path
+        }
+    }
+
+    /// - Throws: `InputProblem` for what is wrong with the input or the models.
+    func clips(_ settings: PulseSettings, modelsPath: String) throws -> [PulseClip] {
+        do {
+            switch self {
+            case .table(let path): return try tableClips(path, settings)
+            case .video(let path): return try videoClips(path, settings, modelsPath: modelsPath)
+            }
+        } catch let error as MediaError {
+            let isAbsent = error.code == .notFound || error.code == .deviceUnavailable
+            throw InputProblem(detail: error.detail, exitCode: ExitCode(isAbsent ? 66 : 65))
+        } catch let error as InferenceError {
+            throw InputProblem(detail: "\(error)", exitCode: ExitCode(69))
+        } catch let error as NumberTableError {
+            throw InputProblem(detail: "\(error)", exitCode: ExitCode(65))
+        }
+    }
+
+    private func tableClips(_ path: String, _ settings: PulseSettings) throws -> [PulseClip] {
+        guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
+            let isThere = FileManager.default.fileExists(atPath: path)
+            throw InputProblem(
+                detail: isThere ? "is not a text file" : "there is no such file", exitCode: ExitCode(isThere ? 65 : 66))
+        }
+        let samples = try NumberTable.skinSamples(from: text)
+        var analyzer = try PulseAnalyzer(settings: settings)
+        var clips: [PulseClip] = []
+        for sample in samples { clips += try analyzer.append(sample) }
+        return clips + (try analyzer.finish(endNanoseconds: samples.last?.ptsNanoseconds ?? 0))
+    }
+
+    private func videoClips(
+        _ path: String, _ settings: PulseSettings, modelsPath: String
+    ) throws -> [PulseClip] {
+        let demultiplexer = try Demultiplexer(input: path)
+        guard let track = demultiplexer.description.video else {
+            throw InputProblem(detail: "has no video track", exitCode: ExitCode(65))
+        }
+        let decoder = try VideoDecoder(track)
+        let finder = try FaceFinder(modelsPath: modelsPath)
+        let sampler = SkinSampler()
+        var analyzer = try PulseAnalyzer(settings: settings)
+        var clips: [PulseClip] = []
+        var segment: UInt32?
+        var endNanoseconds: Int64 = 0
+        func examine(_ frames: [VideoFrame]) throws {
+            for frame in frames {
+                if segment != frame.segment { finder.reset() }
+                segment = frame.segment
+                let face = try finder.find(in: frame).face.flatMap(FaceArea.init)
+                clips += try analyzer.append(try sampler.sample(frame, face: face))
+                endNanoseconds = frame.ptsNanoseconds + frame.durationNanoseconds
+            }
+        }
+        while let packet = try demultiplexer.next() {
+            if packet.track == .video { try examine(try decoder.decode(packet)) }
+        }
+        try examine(try decoder.finish())
+        return clips + (try analyzer.finish(endNanoseconds: endNanoseconds))
+    }
+}
+
+extension FaceArea {
+    /// nil if the face has no keypoints (found by the Haar cascade).
+    init?(_ face: TrackedFace) {
+        guard let points = face.keypoints?.points else { return nil }
+        self.init(keypoints: points.map { SIMD2($0.x, $0.y) })
+    }
+}
+
+/// Why an input could not be measured.
+private struct InputProblem: Error {
+    var detail: String
+    var exitCode: ExitCode
+}
+
+/// The JSON line of a recording.
+private struct MeasuredRecording: Encodable {
+    let file: String
+    let clips: [PulseClip]
+    let hasDetails: Bool
+
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    private enum Key: String, CodingKey {
+        case file, heartRateBPM, confidence, unknownReason, windows
+    }
+
+    private enum WindowKey: String, CodingKey {
+        case startSeconds, endSeconds, heartRateBPM, confidence, signalQuality, unknownReason
+        case bestGuessBPM, amplitude, evidence
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        let summary = PulseSummary(of: clips)
+        var object = encoder.container(keyedBy: Key.self)
+        try object.encode(file, forKey: .file)
+        try object.encode(summary.heartRateBPM.map { rounded($0, 1) }, forKey: .heartRateBPM)
+        try object.encode(rounded(summary.confidence, 3), forKey: .confidence)
+        try object.encodeIfPresent(summary.unknownReason, forKey: .unknownReason)
+        var windows = object.nestedUnkeyedContainer(forKey: .windows)
+        for clip in clips {
+            var window = windows.nestedContainer(keyedBy: WindowKey.self)
+            try window.encode(rounded(Double(clip.startNanoseconds) / 1e9, 3), forKey: .startSeconds)
+            try window.encode(rounded(Double(clip.endNanoseconds) / 1e9, 3), forKey: .endSeconds)
+            try window.encode(clip.heartRateBPM.map { rounded($0, 1) }, forKey: .heartRateBPM)
+            try window.encode(rounded(clip.confidence, 3), forKey: .confidence)
+            try window.encode(rounded(clip.signalQuality, 3), forKey: .signalQuality)
+            try window.encodeIfPresent(clip.unknownReason, forKey: .unknownReason)
+            guard hasDetails, let estimate = clip.estimate else { continue }
+            try window.encodeIfPresent(estimate.bestGuessBPM, forKey: .bestGuessBPM)
+            try window.encode(estimate.amplitude, forKey: .amplitude)
+            try window.encode(estimate.evidence, forKey: .evidence)
+        }
+    }
+
+    private func rounded(_ number: Double, _ digits: Int) -> Double {
+        let scale = pow(10, Double(digits))
+        return (number * scale).rounded() / scale
+    }
+}

@@ -113,7 +113,7 @@ private enum Input {
             for frame in frames {
                 if segment != frame.segment { finder.reset() }
                 segment = frame.segment
-                let face = try finder.find(in: frame).face.flatMap(FaceArea.init)
+                let face = try finder.find(in: frame).face?.keypoints.flatMap(FaceArea.init)
                 clips += try analyzer.append(try sampler.sample(frame, face: face))
                 endNanoseconds = frame.ptsNanoseconds + frame.durationNanoseconds
             }
@@ -127,10 +127,8 @@ private enum Input {
 }
 
 extension FaceArea {
-    /// nil if the face has no keypoints (found by the Haar cascade).
-    init?(_ face: TrackedFace) {
-        guard let points = face.keypoints?.points else { return nil }
-        self.init(keypoints: points.map { SIMD2($0.x, $0.y) })
+    init?(_ keypoints: FaceKeypoints) {
+        self.init(keypoints: keypoints.points.map { SIMD2($0.x, $0.y) })
     }
 }
 

@@ -51,6 +51,7 @@ struct LaneCoverage: Sendable {
         guard !hasEnded else { return }
         hasEnded = true
         trackEndNanoseconds = trackEnd
+        subtractFromLosses(start: trackEnd, end: endOfTime)
         know(start: trackEnd, end: endOfTime)
     }
 
@@ -108,6 +109,7 @@ struct LaneCoverage: Sendable {
         return parts
     }
 
+    @discardableResult
     private mutating func subtractFromLosses(start: Int64, end: Int64) -> Bool {
         let low = losses.partitionPoint { $0.end <= start }
         let high = losses.partitionPoint { $0.start < end }

@@ -52,8 +52,9 @@ public struct TimelineWindow: Sendable, Equatable, Codable {
     public let face: FaceShare?
     /// Heart rate and quality; nil in emotion windows.
     public let pulse: PulseShare?
-    /// The lanes that could have contributed, but of which something in this window was lost or is absent: voice and
-    /// face for emotion windows, pulse for pulse windows. In the order of `Lane.allCases`.
+    /// The lanes that could have contributed more, had not something in this window been lost, or were they not absent:
+    /// face for voice and fused windows, voice and face for face windows, pulse for pulse windows. In the order of
+    /// `Lane.allCases`. (Where a voice window is, the voice has been heard.)
     public let missing: [Lane]
 
     /// What the voice contributed to a window.

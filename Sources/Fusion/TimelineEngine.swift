@@ -58,7 +58,8 @@ struct TimelineEngine: Sendable {
     /// Rows of the seconds that nothing to come can change.
     mutating func removeFinalRows(frontiers: Frontiers, coverage: SessionCoverage) -> [SecondRow] {
         var rows: [SecondRow] = []
-        let settled = min(emotion.settled(faceKnown: faceKnown(frontiers)), faceKnown(frontiers), frontiers.pulse)
+        let faceKnown = faceKnown(frontiers)
+        let settled = min(emotion.settled(faceKnown: faceKnown), faceKnown, frontiers.voice, frontiers.pulse)
         let sessionEnd = coverage.sessionEndNanoseconds
         let lastEnd = min(settled, sessionEnd ?? coverage.witnessedNanoseconds)
         while true {
@@ -118,7 +119,7 @@ struct TimelineEngine: Sendable {
         TimelineWindow(
             session: session, lane: lane, index: nextEmotionIndex, isFinal: true, revision: 0, startNanoseconds: start,
             endNanoseconds: end, label: probabilities.mostLikely, probabilities: probabilities, voice: voice,
-            face: face, missing: coverage.missing([.voice, .face], from: start, to: end))
+            face: face, missing: coverage.missing(voice == nil ? [.voice, .face] : [.face], from: start, to: end))
     }
 
     private func window(_ run: PulseRun, coverage: SessionCoverage) -> TimelineWindow? {

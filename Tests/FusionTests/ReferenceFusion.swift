@@ -1,0 +1,158 @@
+import Foundation
+import Fusion
+
+/// The rules of fusion once more, from their text and not from the code: offline, quadratic, and as plain as can be.
+struct ReferenceFusion {
+    struct Window {
+        var lane: TimelineLane
+        var start: Int64
+        var end: Int64
+        var probabilities: [Double]
+    }
+
+    struct Row {
+        var probabilities: [Double]?
+        var sources: [TimelineLane]
+        var faceShare: Double
+        var speechShare: Double
+        var heartRateBPM: Double?
+        var pulseProbabilities: [Double]?
+    }
+
+    private let scenario: Scenario
+    private let voiceWindows: [(start: Int64, end: Int64, members: [VoiceEvidence])]
+    private let spoken: [(start: Int64, frame: FaceEvidence)]
+
+    init(_ scenario: Scenario) {
+        self.scenario = scenario
+        voiceWindows = Self.mergeVoice(scenario.voice)
+        let frames = scenario.face.sorted { $0.ptsNanoseconds < $1.ptsNanoseconds }
+        spoken = frames.indices.map { position in
+            let pts = frames[position].ptsNanoseconds
+            let before =
+                position > 0 ? frames[position - 1].ptsNanoseconds : pts - (frames[0].durationNanoseconds ?? 0)
+            return (max(before, pts - scenario.settings.frameReachNanoseconds, 0), frames[position])
+        }
+    }
+
+    static func mergeVoice(_ parts: [VoiceEvidence]) -> [(start: Int64, end: Int64, members: [VoiceEvidence])] {
+        var windows: [(start: Int64, end: Int64, members: [VoiceEvidence])] = []
+        let inTimeOrder = parts.sorted {
+            ($0.startNanoseconds, $0.endNanoseconds, $0.index) < ($1.startNanoseconds, $1.endNanoseconds, $1.index)
+        }
+        for part in inTimeOrder {
+            guard let last = windows.last, part.startNanoseconds < last.end else {
+                windows.append((part.startNanoseconds, part.endNanoseconds, [part]))
+                continue
+            }
+            if label(last.members[0].logits) == label(part.logits) {
+                windows[windows.count - 1].members.append(part)
+                windows[windows.count - 1].end = max(last.end, part.endNanoseconds)
+            } else if part.endNanoseconds > last.end {
+                windows.append((last.end, part.endNanoseconds, [part]))
+            }
+        }
+        return windows
+    }
+
+    func emotionWindows() -> [Window] {
+        let voice = voiceWindows.map { window in
+            let frames = spoken.map(\.frame).filter {
+                $0.logits != nil && $0.ptsNanoseconds >= window.start && $0.ptsNanoseconds < window.end
+            }
+            let heard = Self.probabilities(window.members.map(\.logits))
+            guard !frames.isEmpty else {
+                return Window(lane: .voice, start: window.start, end: window.end, probabilities: heard)
+            }
+            let seen = Self.probabilities(frames.compactMap(\.logits))
+            let weight = scenario.settings.faceWeight
+            return Window(
+                lane: .fused, start: window.start, end: window.end,
+                probabilities: zip(heard, seen).map { $0 * (1 - weight) + $1 * weight })
+        }
+        return (voice + faceWindows()).sorted { $0.start < $1.start }
+    }
+
+    private func faceWindows() -> [Window] {
+        var runs: [(start: Int64, end: Int64, logits: [[Float]])] = []
+        for (start, frame) in spoken {
+            guard let logits = frame.logits else { continue }
+            var pieces = start < frame.ptsNanoseconds ? [start..<frame.ptsNanoseconds] : []
+            for window in voiceWindows {
+                pieces = pieces.flatMap { piece in
+                    [
+                        piece.lowerBound..<max(piece.lowerBound, min(piece.upperBound, window.start)),
+                        min(max(piece.lowerBound, window.end), piece.upperBound)..<piece.upperBound,
+                    ].filter { !$0.isEmpty }
+                }
+            }
+            for piece in pieces {
+                if let last = runs.last, last.end == piece.lowerBound, Self.label(last.logits[0]) == Self.label(logits) {
+                    runs[runs.count - 1].end = piece.upperBound
+                    runs[runs.count - 1].logits.append(logits)
+                } else {
+                    runs.append((piece.lowerBound, piece.upperBound, [logits]))
+                }
+            }
+        }
+        return runs.map {
+            Window(lane: .face, start: $0.start, end: $0.end, probabilities: Self.probabilities($0.logits))
+        }
+    }
+
+    func pulseWindows() -> [Window] {
+        var windows: [(start: Int64, end: Int64, logits: [[Float]])] = []
+        for clip in scenario.pulse.sorted(by: { $0.startNanoseconds < $1.startNanoseconds }) {
+            guard let logits = clip.logits else { continue }
+            if let last = windows.last, clip.startNanoseconds <= last.end, Self.label(last.logits[0]) == Self.label(logits) {
+                windows[windows.count - 1].end = max(last.end, clip.endNanoseconds)
+                windows[windows.count - 1].logits.append(logits)
+            } else {
+                windows.append((clip.startNanoseconds, clip.endNanoseconds, [logits]))
+            }
+        }
+        return windows.map {
+            Window(lane: .pulse, start: $0.start, end: $0.end, probabilities: Self.probabilities($0.logits))
+        }
+    }
+
+    func rows() -> [Row] {
+        let windows = emotionWindows()
+        return stride(from: 0, to: scenario.sessionEnd, by: 1_000_000_000).map { start in
+            let end = min(start + 1_000_000_000, scenario.sessionEnd)
+            func overlap(_ from: Int64, _ to: Int64) -> Double { Double(max(0, min(to, end) - max(from, start))) }
+            let here = windows.filter { overlap($0.start, $0.end) > 0 }
+            let clips = scenario.pulse.filter { overlap($0.startNanoseconds, $0.endNanoseconds) > 0 }
+            let length = Double(end - start)
+            return Row(
+                probabilities: Self.mean(here.map { ($0.probabilities, overlap($0.start, $0.end)) }),
+                sources: TimelineLane.allCases.filter { lane in here.contains { $0.lane == lane } },
+                faceShare: spoken.filter { $0.frame.logits != nil }
+                    .map { overlap($0.start, $0.frame.ptsNanoseconds) }.reduce(0, +) / length,
+                speechShare: voiceWindows.map { overlap($0.start, $0.end) }.reduce(0, +) / length,
+                heartRateBPM: Self.mean(
+                    clips.compactMap { clip in
+                        clip.heartRateBPM.map { ([$0], overlap(clip.startNanoseconds, clip.endNanoseconds)) }
+                    })?.first,
+                pulseProbabilities: Self.mean(
+                    clips.compactMap { clip in
+                        clip.logits.map {
+                            (Self.probabilities([$0]), overlap(clip.startNanoseconds, clip.endNanoseconds))
+                        }
+                    }))
+        }
+    }
+
+    static func label(_ logits: [Float]) -> Int { logits.indices.reduce(0) { logits[$1] > logits[$0] ? $1 : $0 } }
+
+    static func probabilities(_ logits: [[Float]]) -> [Double] {
+        let mean = (0..<3).map { column in logits.map { Double($0[column]) }.reduce(0, +) / Double(logits.count) }
+        return softmax(mean[0], mean[1], mean[2])
+    }
+
+    static func mean(_ weighted: [([Double], Double)]) -> [Double]? {
+        guard let width = weighted.first?.0.count else { return nil }
+        let total = weighted.map(\.1).reduce(0, +)
+        return (0..<width).map { column in weighted.map { $0.0[column] * $0.1 }.reduce(0, +) / total }
+    }
+}

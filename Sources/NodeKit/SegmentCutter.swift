@@ -22,6 +22,8 @@ public struct SegmentCutter: Sendable {
     private var previous: Open?
     /// The current segment's first packet, as long as the previous one may need it.
     private var keyframe: EncodedPacket?
+    /// Events of the current segment, until the previous one has ended: segments come out one after the other.
+    private var waiting: [SegmentEvent] = []
     private var endNanoseconds: Int64 = 0
 
     private struct Open: Sendable {
@@ -38,19 +40,17 @@ public struct SegmentCutter: Sendable {
 
     public mutating func add(_ packet: EncodedPacket) -> [SegmentEvent] {
         var events: [SegmentEvent] = []
-        if current?.segment != packet.segment { events += begin(packet) }
-        if previous != nil, current?.nextSequence != 0 {
-            if packet.isLeading {
-                if let keyframe { events += write(keyframe, to: \.previous, isContext: true) }
-                keyframe = nil
-                events += write(packet, to: \.previous, isContext: true)
-            } else {
-                events += closePrevious()
-            }
-        } else if previous != nil {
-            keyframe = packet
+        if current?.segment != packet.segment {
+            events += begin(packet)
+        } else if previous != nil, packet.isLeading {
+            if let keyframe { events += write(keyframe, to: \.previous, isContext: true) }
+            keyframe = nil
+            events += write(packet, to: \.previous, isContext: true)
+        } else {
+            events += closePrevious()
         }
-        events += write(packet, to: \.current, isContext: false)
+        let own = write(packet, to: \.current, isContext: false)
+        if previous == nil { events += own } else { waiting += own }
         endNanoseconds = max(endNanoseconds, packet.ptsNanoseconds + packet.durationNanoseconds)
         remember(packet)
         return events
@@ -72,15 +72,17 @@ public struct SegmentCutter: Sendable {
 
     private mutating func begin(_ packet: EncodedPacket) -> [SegmentEvent] {
         var events = closePrevious()
-        previous = current
         // The first segment begins with the session, whenever its first packet is shown.
         let start = current == nil ? 0 : packet.ptsNanoseconds
+        previous = current
         previous?.endNanoseconds = start
         current = Open(segment: packet.segment)
-        if track == .audio { events += closePrevious() }
-        events.append(.begin(track: track, segment: packet.segment, startNanoseconds: start))
-        if track == .audio {
-            for earlier in recent { events += write(earlier, to: \.current, isContext: true) }
+        waiting = [.begin(track: track, segment: packet.segment, startNanoseconds: start)]
+        if track == .video, previous != nil {
+            keyframe = packet
+        } else {
+            for earlier in recent { waiting += write(earlier, to: \.current, isContext: true) }
+            events += closePrevious()
         }
         return events
     }
@@ -91,11 +93,16 @@ public struct SegmentCutter: Sendable {
         return [.packet(packet, segment: open.segment, sequence: open.nextSequence, isContext: isContext)]
     }
 
+    /// Ends the previous segment, if it is still open, and lets out what waited for that.
     private mutating func closePrevious() -> [SegmentEvent] {
-        guard let open = previous else { return [] }
-        previous = nil
-        keyframe = nil
+        defer {
+            previous = nil
+            keyframe = nil
+            waiting = []
+        }
+        guard let open = previous else { return waiting }
         return [.end(track: track, segment: open.segment, sequence: open.nextSequence, endNanoseconds: open.endNanoseconds, isLast: false)]
+            + waiting
     }
 
     private mutating func remember(_ packet: EncodedPacket) {

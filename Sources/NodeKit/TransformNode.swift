@@ -3,6 +3,7 @@ import Logging
 import Media
 import StreamLog
 import SwiftProtobuf
+import Synchronization
 import Wire
 import ZeroMQTransport
 
@@ -43,6 +44,8 @@ public final class TransformNode: @unchecked Sendable {
     private let inbox = Mailbox<ReadingEnd.Delivery>()
     private let budget: ByteBudget
     private let loop: SocketLoop
+    private let stopping = Atomic<Bool>(false)
+    private let finished = DispatchSemaphore(value: 0)
     // On the loop's thread:
     private let media: ReadingEnd
     private let evidence: PublishingEnd
@@ -114,8 +117,9 @@ public final class TransformNode: @unchecked Sendable {
         loop.start()
         let thread = Thread { [self] in
             while let deliveries = inbox.takeAll() {
-                for delivery in deliveries { work(on: delivery) }
+                for delivery in deliveries where !stopping.load(ordering: .relaxed) { work(on: delivery) }
             }
+            finished.signal()
         }
         thread.name = "work"
         thread.stackSize = 8 << 20
@@ -124,8 +128,11 @@ public final class TransformNode: @unchecked Sendable {
 
     /// Stops at once: what was not acknowledged will be done by whoever comes next.
     public func stop() {
+        stopping.store(true, ordering: .relaxed)
         inbox.close()
         budget.close()
+        // A network must not be torn down while it runs.
+        finished.wait()
         loop.stop()
     }
 

@@ -89,7 +89,10 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
 
     public mutating func receive(_ message: ReaderMessage, from peer: Peer, now: Double) -> [Action] {
         if case .subscribe(let wanted) = message { return subscribe(wanted, peer, now) }
-        guard members[peer] != nil else { return [.send(peer, .hello(instance: instance))] }
+        guard members[peer] != nil else {
+            // Only to heartbeats: a stranger's queue of old words must not raise a flood of answers.
+            return message == .heartbeat ? [.send(peer, .hello(instance: instance))] : []
+        }
         members[peer]?.lastHeard = now
         switch message {
         case .subscribe, .heartbeat:

@@ -64,7 +64,8 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         var epoch = 0
         /// Consumed but not yet given back: credit goes back in lumps.
         var owedBytes = 0
-        var lastSent = -Double.infinity
+        var subscribedAt: Double
+        var lastSent: Double
         var lastHeard: Double
     }
 
@@ -82,7 +83,7 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
     /// Subscribes to a publisher: at the start where the reader connects, on its first word where the reader binds.
     public mutating func subscribe(to peer: Peer, now: Double) -> [Action] {
         let epoch = (publishers[peer]?.epoch ?? 0) + 1
-        publishers[peer] = Source(instance: publishers[peer]?.instance, epoch: epoch, lastSent: now, lastHeard: now)
+        publishers[peer] = Source(instance: publishers[peer]?.instance, epoch: epoch, subscribedAt: now, lastSent: now, lastHeard: now)
         for log in positions.keys { positions[log]?.waitsForResend = false }
         return [.send(peer, .subscribe(subscription))]
     }
@@ -93,8 +94,12 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         publishers[peer]?.lastHeard = now
         switch message {
         case .hello(let instance):
+            // Greetings that crossed a subscription on the way are answered by it already.
+            let isNew = publishers[peer]?.instance != instance
             publishers[peer]?.instance = instance
-            if actions.isEmpty { actions += subscribe(to: peer, now: now) }
+            if actions.isEmpty, isNew || now - (publishers[peer]?.subscribedAt ?? now) > heartbeatSeconds {
+                actions += subscribe(to: peer, now: now)
+            }
         case .heartbeat(let instance):
             if let known = publishers[peer]?.instance, known != instance, actions.isEmpty {
                 actions += subscribe(to: peer, now: now)

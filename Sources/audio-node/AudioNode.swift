@@ -26,7 +26,7 @@ struct AudioNode: AsyncParsableCommand {
             let classifier = try NodeProcess.opening {
                 try NetworkClassifier(folder: ModelFolder.load(ModelPaths.folder(model)))
             }
-            let make = { VoiceProducer(settings: VoiceSettings(), classifier: classifier) }
+            let make = { () -> any EvidenceProducer in VoiceProducer(settings: VoiceSettings(), classifier: classifier) }
             if let input { return try LocalRun.command(input: input, track: .audio, producer: make()) }
             let settings = TransformNode.Settings(
                 name: "audio-node", mediaTrack: .audio, evidenceTrack: "voice", sharing: .sessions,

@@ -42,7 +42,8 @@ final class VoiceProducer: EvidenceProducer {
             nextSequence = UInt64(fresh.examinedUntilNanoseconds / hopNanoseconds)
             isOpen = false
         }
-        segmentStarts.removeAll { $0.segment < firstNeededSegment }
+        let needed = firstNeededSegment
+        segmentStarts.removeAll { $0.segment < needed }
         segmentStarts.append((segment.index, segment.startNanoseconds))
         return openLog(first: nextSequence, startNanoseconds: Int64(nextSequence) * hopNanoseconds, present: true)
     }

@@ -32,7 +32,7 @@ struct FaceNode: AsyncParsableCommand {
             let classifier = try NodeProcess.opening {
                 try ExpressionClassifier(folder: ModelFolder.load(ModelPaths.folder(model)))
             }
-            let make = { [decoderThreads] in
+            let make = { [decoderThreads] () throws -> any EvidenceProducer in
                 let finder = try FaceFinder(modelsPath: ModelPaths.fetched + "/mediapipe")
                 return FaceProducer(analyzer: FaceAnalyzer(finder: finder, classifier: classifier), decoderThreads: decoderThreads)
             }

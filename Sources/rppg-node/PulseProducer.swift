@@ -50,7 +50,8 @@ final class PulseProducer: EvidenceProducer {
             nextSequence = UInt64(first)
             isOpen = false
         }
-        segmentStarts.removeAll { $0.segment < firstNeededSegment }
+        let needed = firstNeededSegment
+        segmentStarts.removeAll { $0.segment < needed }
         segmentStarts.append((segment, start.startNanoseconds))
         return openLog(present: true)
     }

@@ -31,11 +31,11 @@ struct RPPGNode: AsyncParsableCommand {
 
         func run() async throws {
             let classifier = try NodeProcess.opening {
-                try NetworkPulseClassifier(folder: ModelFolder.load(ModelPaths.folder(model)))
+                nil as (any PulseClassifier)?
             }
-            let make = { [decoderThreads] in
-                PulseProducer(
-                    finder: try FaceFinder(modelsPath: ModelPaths.fetched + "/mediapipe"), settings: PulseSettings(),
+            let make = { [decoderThreads] () throws -> any EvidenceProducer in
+                try PulseProducer(
+                    finder: FaceFinder(modelsPath: ModelPaths.fetched + "/mediapipe"), settings: PulseSettings(),
                     classifier: classifier, decoderThreads: decoderThreads)
             }
             if let input { return try LocalRun.command(input: input, track: .video, producer: NodeProcess.opening(make)) }

@@ -28,11 +28,11 @@ struct Simulation {
     struct ReaderProcess {
         let group: String
         let sharing: Sharing
+        let name: String
         var life = 0
         var machine: Read
         var undurable: [(LogID, UInt64, Read.Ticket)] = []
         var isAlive = true
-        var name: String { "\(group)#\(life)" }
     }
 
     private(set) var random: SplitMix64
@@ -81,7 +81,7 @@ struct Simulation {
         for group in Self.groups {
             let sharing: Sharing = group == "face" ? .segments : .sessions
             for _ in 0..<Int.random(in: 1...3, using: &random) {
-                readers.append(ReaderProcess(group: group, sharing: sharing, machine: Self.reader(group, "", sharing)))
+                readers.append(ReaderProcess(group: group, sharing: sharing, name: "", machine: Self.reader(group, "", sharing)))
             }
         }
         for index in readers.indices { restart(index, born: true) }
@@ -101,7 +101,9 @@ struct Simulation {
         // From now on nothing dies: everything must come through.
         for index in readers.indices where !readers[index].isAlive { restart(index) }
         var quiet = 0
-        while quiet < 400, !(publisher.isDone && written == script.count) {
+        var patience = 50_000
+        while quiet < 400, patience > 0, !(publisher.isDone && written == script.count) {
+            patience -= 1
             if toPublisher.values.allSatisfy(\.isEmpty), toReader.values.allSatisfy(\.isEmpty), written == script.count, readers.allSatisfy(\.undurable.isEmpty) {
                 quiet += 1
                 now += 0.5
@@ -109,6 +111,10 @@ struct Simulation {
             } else {
                 step()
             }
+        }
+        if patience == 0 {
+            let waiting = toReader.mapValues(\.count).filter { $0.value > 0 }
+            violations.append("does not come to rest: \(written) of \(script.count) written, \(waiting) on their way")
         }
         if !publisher.isDone { violations.append("the publisher still waits for acknowledgements") }
         for group in Self.groups {
@@ -149,10 +155,11 @@ struct Simulation {
     }
 
     private mutating func restart(_ index: Int, born: Bool = false) {
-        if !born { readers[index].life += 1 }
-        let reader = readers[index]
-        let name = "\(reader.group)#\(index).\(reader.life)"
-        readers[index] = ReaderProcess(group: name, sharing: reader.sharing, life: reader.life, machine: Self.reader(reader.group.prefix { $0 != "#" }.description, name, reader.sharing))
+        let old = readers[index]
+        let life = born ? 0 : old.life + 1
+        let name = "\(old.group)#\(index).\(life)"
+        readers[index] = ReaderProcess(
+            group: old.group, sharing: old.sharing, name: name, life: life, machine: Self.reader(old.group, name, old.sharing))
         handle(readers[index].machine.subscribe(to: "publisher", now: now), of: index)
     }
 
@@ -190,7 +197,7 @@ struct Simulation {
 
     private mutating func deliverToReader() {
         guard let peer = toReader.filter({ !$0.value.isEmpty }).keys.sorted().randomElement(using: &random) else { return }
-        guard let message = toReader[peer]?.removeFirst(), let index = readers.firstIndex(where: { $0.group == peer && $0.isAlive }) else { return }
+        guard let message = toReader[peer]?.removeFirst(), let index = readers.firstIndex(where: { $0.name == peer && $0.isAlive }) else { return }
         handle(readers[index].machine.receive(message, from: "publisher", now: now), of: index)
     }
 
@@ -212,11 +219,11 @@ struct Simulation {
     private mutating func handle(_ actions: [Read.Action], of index: Int) {
         for action in actions {
             switch action {
-            case .send(_, let message): toPublisher[readers[index].group, default: []].append(message)
+            case .send(_, let message): toPublisher[readers[index].name, default: []].append(message)
             case .deliver(let delivery):
                 readers[index].undurable.append((delivery.log, delivery.next, delivery.ticket))
                 guard case .entry(let sequence, _) = delivery.event else { continue }
-                let group = String(readers[index].group.prefix { $0 != "#" })
+                let group = readers[index].group
                 let known = stored[group]?[delivery.log]?[sequence]
                 if let known, known != delivery.payload.text { violations.append("two contents of \(delivery.log)/\(sequence)") }
                 stored[group, default: [:]][delivery.log, default: [:]][sequence] = delivery.payload.text

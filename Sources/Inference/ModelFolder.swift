@@ -45,15 +45,16 @@ public struct ModelFolder: Sendable {
         card = try Self.decode(ModelCard.self, from: cardJSON, cardPath: cardPath)
     }
 
-    /// Compiles the weights, and makes sure that their first input and first output are as the card says: the shape, and
-    /// one number for each label in the last dimension.
+    /// Compiles the weights, and makes sure that their first input and first output are as the card says: the shape,
+    /// and one number for each label in the last dimension.
     ///
     /// - Parameters: as for `CompiledModel.init`.
     /// - Throws: `InferenceError` with the codes of `CompiledModel.init`.
     public func compile(
-        threadCount: Int = 1, inputShapes: [String: [Int]]? = nil
+        threadCount: Int = 1, inputShapes: [String: [Int]]? = nil, cache: CompilationCache? = .user
     ) throws(InferenceError) -> CompiledModel {
-        let model = try CompiledModel(modelAt: weightsPath, threadCount: threadCount, inputShapes: inputShapes)
+        let model = try CompiledModel(
+            modelAt: weightsPath, threadCount: threadCount, inputShapes: inputShapes, cache: cache)
         guard let input = model.inputs.first, input.isCompatible(with: card.input.shape) else {
             throw InferenceError(
                 .wrongShape, path: weightsPath,

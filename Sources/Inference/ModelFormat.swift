@@ -60,6 +60,16 @@ struct ReadOnlyFile: ~Copyable {
         return bytes
     }
 
+    /// The rest of the file.
+    func readToEnd() throws(InferenceError) -> [UInt8] {
+        var content: [UInt8] = []
+        while true {
+            let bytes = try read(upTo: 1 << 20)
+            if bytes.isEmpty { return content }
+            content += bytes
+        }
+    }
+
     private static func failure(_ path: String) -> InferenceError {
         InferenceError(.notFound, path: path, detail: "cannot read the file: \(String(cString: strerror(errno)))")
     }

@@ -6,24 +6,33 @@ import Glibc
 struct OpenVINO {
     let path: String
 
-    /// Compiles a model that has been read.
+    /// Reads the model's file and compiles it.
     func compile(
-        _ model: borrowing OpenVINOObject, with core: borrowing OpenVINOObject, threadCount: Int
+        with core: borrowing OpenVINOObject, settings: CompilationSettings
     ) throws(InferenceError) -> OpenVINOObject {
-        let settings = [
-            "NUM_STREAMS": "1",
-            "INFERENCE_NUM_THREADS": String(max(1, threadCount)),
-            "INFERENCE_PRECISION_HINT": "f32",
-            // Every process would pin its thread to the same first core.
-            "ENABLE_CPU_PINNING": "NO",
-        ]
-        let strings = settings.map { (key: strdup($0.key), value: strdup($0.value)) }
+        let corePointer = core.pointer
+        let model = try object(.notAModel, "read the model", ov_model_free) {
+            ov_core_read_model(corePointer, path, nil, $0)
+        }
+        if let inputShapes = settings.inputShapes {
+            try reshape(model, to: inputShapes)
+        }
+        let modelPointer = model.pointer
+        return try object(.unsupported, "compile the model", ov_compiled_model_free) {
+            ov_core_compile_model_props(corePointer, modelPointer, "CPU", 0, nil, $0)
+        }
+    }
+
+    /// Starts OpenVINO with the settings for one model: they hold for compilation and for what comes from the cache.
+    func core(_ settings: CompilationSettings) throws(InferenceError) -> OpenVINOObject {
+        let core = try object(.unsupported, "start OpenVINO", ov_core_free) { ov_core_create($0) }
+        let strings = settings.properties.map { (key: strdup($0.key), value: strdup($0.value)) }
         defer { strings.forEach { free($0.key); free($0.value) } }
         let properties = strings.map { ov_property_t(key: $0.key, value: $0.value) }
-        let (modelPointer, corePointer) = (model.pointer, core.pointer)
-        return try object(.unsupported, "compile the model", ov_compiled_model_free) {
-            ov_core_compile_model_props(corePointer, modelPointer, "CPU", properties.count, properties, $0)
-        }
+        try check(
+            ov_core_set_properties(core.pointer, "CPU", properties.count, properties), .unsupported,
+            "set OpenVINO up for this processor")
+        return core
     }
 
     /// Gives the named inputs new shapes, in which -1 stands for any size.
@@ -166,10 +175,31 @@ struct OpenVINO {
     /// The part of OpenVINO's message that tells something, on one line: without the places in its source.
     static func reason(in message: String) -> String {
         message.split(whereSeparator: \.isNewline)
-            .filter { !$0.hasPrefix("Exception from ") && !$0.hasPrefix("Check '") && !$0.hasPrefix("FrontEnd API failed") }
+            .filter { line in !["Exception from ", "Check '", "FrontEnd API failed"].contains { line.hasPrefix($0) } }
             .map { $0.drop(while: \.isWhitespace) }
             .filter { !$0.isEmpty }
             .joined(separator: "; ")
+    }
+}
+
+/// How a model is compiled. Its description tells all of it.
+struct CompilationSettings: CustomStringConvertible {
+    var threadCount: Int
+    var inputShapes: [String: [Int]]?
+
+    var properties: [(key: String, value: String)] {
+        [
+            ("NUM_STREAMS", "1"),
+            ("INFERENCE_NUM_THREADS", String(max(1, threadCount))),
+            ("INFERENCE_PRECISION_HINT", "f32"),
+            // Every process would pin its thread to the same first core.
+            ("ENABLE_CPU_PINNING", "NO"),
+        ]
+    }
+
+    var description: String {
+        let shapes = (inputShapes ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        return (properties.map { "\($0.key)=\($0.value)" } + shapes).joined(separator: "\n")
     }
 }
 
@@ -179,6 +209,16 @@ struct OpenVINOObject: ~Copyable {
 
     let pointer: OpaquePointer
     let free: Free
+    /// Memory that the object reads as long as it lives.
+    var memory: UnsafeMutableRawBufferPointer?
 
-    deinit { free(pointer) }
+    init(pointer: OpaquePointer, free: @escaping Free) {
+        self.pointer = pointer
+        self.free = free
+    }
+
+    deinit {
+        free(pointer)
+        memory?.deallocate()
+    }
 }

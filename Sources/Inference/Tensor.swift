@@ -24,7 +24,7 @@ public struct Tensor: Sendable, Equatable {
 
 /// An input or an output of a model.
 public struct TensorDescription: Sendable, Equatable {
-    /// The name in the model's file.
+    /// The name in the model's file; any one of them if there are several, so rely on the order rather.
     public let name: String
     /// The size of each dimension; -1 stands for any size. nil if even the number of dimensions is open.
     public let shape: [Int]?

@@ -14,8 +14,8 @@ struct FetchedModelTests {
         let path = Fixtures.models + "/" + file
         let input = Tensor(shape: inputShape, values: Fixtures.pattern(count: inputShape.reduce(1, *)))
 
-        let one = try CompiledModel(modelAt: path, threadCount: 1).run([input])
-        let two = try CompiledModel(modelAt: path, threadCount: 2).run([input])
+        let one = try CompiledModel(modelAt: path, threadCount: 1, cache: nil).run([input])
+        let two = try CompiledModel(modelAt: path, threadCount: 2, cache: nil).run([input])
 
         #expect(one.map(\.shape) == outputShapes)
         let isSame = one.map(\.bits) == two.map(\.bits)
@@ -25,7 +25,7 @@ struct FetchedModelTests {
     }
 
     @Test func theVoiceActivityNetworkTakesItsStateAsATensor() throws {
-        let model = try CompiledModel(modelAt: Fixtures.models + "/silero-vad/silero_vad_openvino_16k.onnx")
+        let model = try CompiledModel(modelAt: Fixtures.models + "/silero-vad/silero_vad_openvino_16k.onnx", cache: nil)
         let silence = Tensor(shape: [1, 576], values: .init(repeating: 0, count: 576))
         let state = Tensor(shape: [2, 1, 128], values: .init(repeating: 0, count: 256))
         let outputs = try model.run([silence, state])
@@ -38,7 +38,7 @@ struct FetchedModelTests {
         let folder = try TemporaryFolder()
         let whole = try Data(contentsOf: URL(filePath: Fixtures.models + "/mediapipe/face_landmark.tflite"))
         let path = try folder.write(whole.prefix(100_000), to: "cut.tflite")
-        let error = try #require(throws: InferenceError.self) { try CompiledModel(modelAt: path) }
+        let error = try #require(throws: InferenceError.self) { try CompiledModel(modelAt: path, cache: nil) }
         #expect(error.code == .notAModel)
         #expect(error.detail.contains("corrupted"))
     }
@@ -48,8 +48,8 @@ struct FetchedModelTests {
         let path = Fixtures.models + "/mediapipe/face_landmark.tflite"
         let valuesPerPicture = 192 * 192 * 3
         let pictures = Fixtures.pattern(count: 8 * valuesPerPicture)
-        let single = try CompiledModel(modelAt: path)
-        let batched = try CompiledModel(modelAt: path, inputShapes: ["input_1": [8, 192, 192, 3]])
+        let single = try CompiledModel(modelAt: path, cache: nil)
+        let batched = try CompiledModel(modelAt: path, inputShapes: ["input_1": [8, 192, 192, 3]], cache: nil)
 
         let together = try batched.run([Tensor(shape: [8, 192, 192, 3], values: pictures)])
         let apart = try (0..<8).map { index in

@@ -17,12 +17,14 @@ struct ModelFolderTests {
         #expect(folder.card.input.normalisation?.mean == [0.485, 0.456, 0.406])
         #expect(folder.card.input.normalisation?.standardDeviation == [0.229, 0.224, 0.225])
         #expect(try folder.settings(Settings.self) == Settings(cropMargin: 0.25, minimumSizePixels: 48))
-        #expect(try folder.compile().inputs.map(\.name) == ["picture"])
+        #expect(try folder.compile(cache: nil).inputs.map(\.name) == ["picture"])
     }
 
     @Test func oneNumberForAllChannelsIsAListOfOne() throws {
         let folder = try TemporaryFolder()
-        try folder.copyTinyModel { $0["input"] = ["shape": [-1, 3, 12, 16], "normalisation": ["mean": 0.5, "standardDeviation": 2]] }
+        try folder.copyTinyModel {
+            $0["input"] = ["shape": [-1, 3, 12, 16], "normalisation": ["mean": 0.5, "standardDeviation": 2]]
+        }
         let normalisation = try ModelFolder.load(folder.path).card.input.normalisation
         #expect(normalisation?.mean == [0.5])
         #expect(normalisation?.standardDeviation == [2])
@@ -122,7 +124,7 @@ struct ModelFolderTests {
         let folder = try TemporaryFolder()
         try folder.copyTinyModel { $0["input"] = ["shape": [-1, 3, 224, 224]] }
         let loaded = try ModelFolder.load(folder.path)
-        let error = try #require(throws: InferenceError.self) { try loaded.compile() }
+        let error = try #require(throws: InferenceError.self) { try loaded.compile(cache: nil) }
         #expect(error.code == .wrongShape)
         #expect(error.detail.contains("224"))
     }

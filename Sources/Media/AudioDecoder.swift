@@ -100,13 +100,13 @@ public final class AudioDecoder {
     /// Starts a segment with a fresh decoder, primed with the packets before it.
     private func begin(_ packet: EncodedPacket) throws(MediaError) {
         if closing != nil { finishClosing() }
-        let start = AudioRun.gridPosition(packet.ptsNanoseconds)
+        let decoding = try AudioRun(track)
+        for earlier in leadIn where earlier.segment < packet.segment { _ = decoding.decode(earlier) }
+        let start = decoding.startPosition(of: packet)
         if var ended = current {
             ended.until = max(start, ended.from)
             closing = ended
         }
-        let decoding = try AudioRun(track)
-        for earlier in leadIn where earlier.segment < packet.segment { _ = decoding.decode(earlier) }
         current = Run(segment: packet.segment, decoding: decoding, from: max(start, 0))
     }
 

@@ -31,9 +31,13 @@ final class AudioRun {
         av_frame_free(&frame)
     }
 
-    /// The grid position nearest to a media time.
-    static func gridPosition(_ nanoseconds: Int64) -> Int64 {
-        av_rescale(nanoseconds, Int64(AudioDecoder.sampleRateHz), 1_000_000_000)
+    /// Where on the grid the samples of a packet will be put that comes next.
+    func startPosition(of packet: EncodedPacket) -> Int64 {
+        let stated = av_rescale(packet.ptsNanoseconds, Int64(AudioDecoder.sampleRateHz), 1_000_000_000)
+        guard let position, rateHz > 0 else { return stated }
+        let following = av_rescale(position, Int64(AudioDecoder.sampleRateHz), Int64(rateHz))
+        let jitter = av_rescale(Self.jitterNanoseconds, Int64(AudioDecoder.sampleRateHz), 1_000_000_000)
+        return abs(following - stated) <= jitter ? following : stated
     }
 
     func decode(_ packet: EncodedPacket) -> (blocks: [AudioBlock], failures: Int) {

@@ -50,8 +50,8 @@ public final class Demultiplexer {
         let parameters: TrackParameters
         var segmenter: Segmenter
         var nextIndex: UInt64 = 0
-        /// Priming that the container states for the track's first packet, where it states it there.
-        var defaultDurationNanoseconds: Int64
+        let sampleCounter: SampleCounter?
+        let defaultDurationNanoseconds: Int64
     }
 
     /// - Parameter input: a path, a URL (http, https, rtsp, rtmp, srt, udp, ...), a camera (`/dev/video0`), or `-` for
@@ -73,6 +73,7 @@ public final class Demultiplexer {
             else { continue }
             tracks[stream.pointee.index] = Track(
                 stream: stream, parameters: parameters, segmenter: Segmenter(kind),
+                sampleCounter: kind == .audio ? SampleCounter(stream) : nil,
                 defaultDurationNanoseconds: Self.frameDuration(stream, kind))
             if let stated = stream.nanoseconds(stream.pointee.start_time) { start = min(start ?? stated, stated) }
         }
@@ -144,7 +145,7 @@ public final class Demultiplexer {
         let stream = track.stream
         let kind = track.parameters.kind
         let stated = stream.nanoseconds(packet.pointee.duration).flatMap { $0 > 0 ? $0 : nil }
-        let samples = kind == .audio ? sampleCount(stream, statedDuration: stated) : nil
+        let samples = track.sampleCounter?.count(packet, statedNanoseconds: stated)
         let times = MediaTimeline.StatedTimes(
             pts: stream.nanoseconds(packet.pointee.pts), dts: stream.nanoseconds(packet.pointee.dts),
             durationNanoseconds: stated ?? track.defaultDurationNanoseconds, sampleCount: samples)
@@ -167,17 +168,6 @@ public final class Demultiplexer {
         tracks[packet.pointee.stream_index] = track
         endNanoseconds = max(endNanoseconds, placed.pts + placed.duration)
         return encoded
-    }
-
-    /// How many samples the packet decodes to, as far as it can be known without decoding.
-    private func sampleCount(_ stream: UnsafeMutablePointer<AVStream>, statedDuration: Int64?) -> Int? {
-        let rate = Int64(stream.pointee.codecpar.pointee.sample_rate)
-        let byCodec = Int64(av_get_audio_frame_duration2(stream.pointee.codecpar, packet.pointee.size))
-        guard let statedDuration else { return byCodec > 0 ? Int(byCodec) : nil }
-        let byContainer = av_rescale(statedDuration, rate, 1_000_000_000)
-        // The codec knows to the sample; the container may round to milliseconds, but also knows of shorter packets.
-        let rounding = max(rate / 500, 1)
-        return Int(byCodec > 0 && abs(byCodec - byContainer) <= rounding ? byCodec : byContainer)
     }
 
     /// Priming and padding: two 32-bit little-endian counts, start and end.

@@ -21,7 +21,7 @@ package struct MediaTimeline: Sendable {
         package var pts: Int64?
         package var dts: Int64?
         package var durationNanoseconds: Int64
-        /// Audio: how many samples the packet holds, if known.
+        /// Audio: how many samples the packet holds, if that is known to the sample.
         package var sampleCount: Int?
 
         package init(pts: Int64?, dts: Int64?, durationNanoseconds: Int64, sampleCount: Int? = nil) {
@@ -70,7 +70,9 @@ package struct MediaTimeline: Sendable {
             let time = stated + track.correction
             if let expected = track.expected {
                 if time < expected - Self.jitterNanoseconds { return nil }
-                pts = time > expected + Self.jitterNanoseconds ? time : expected
+                // Durations that are not exact would drift away.
+                let goesOn = times.sampleCount != nil && time <= expected + Self.jitterNanoseconds
+                pts = goesOn ? expected : time
             } else {
                 pts = time
             }

@@ -44,6 +44,8 @@ public final class Demultiplexer {
     private var endNanoseconds: Int64 = 0
     private var hasEnded = false
     private let packet: UnsafeMutablePointer<AVPacket>
+    /// Packets read ahead to find out where the sound starts.
+    private var readAhead: [UnsafeMutablePointer<AVPacket>] = []
 
     private struct Track {
         let stream: UnsafeMutablePointer<AVStream>
@@ -67,7 +69,6 @@ public final class Demultiplexer {
         self.interruption = interruption
         self.source = source
         self.packet = packet
-        var start: Int64?
         for (kind, stream) in [(TrackKind.audio, source.audio), (.video, source.video)] {
             guard let stream, let parameters = TrackParameters(stream: stream, kind: kind, formatName: source.formatName)
             else { continue }
@@ -75,23 +76,28 @@ public final class Demultiplexer {
                 stream: stream, parameters: parameters, segmenter: Segmenter(kind),
                 sampleCounter: kind == .audio ? SampleCounter(stream) : nil,
                 defaultDurationNanoseconds: Self.frameDuration(stream, kind))
-            if let stated = stream.nanoseconds(stream.pointee.start_time) { start = min(start ?? stated, stated) }
         }
         let audio = tracks.values.first { $0.parameters.kind == .audio }?.parameters
         let video = tracks.values.first { $0.parameters.kind == .video }?.parameters
-        // A container that does not state when its tracks start (WAV) starts them at 0.
         timeline = MediaTimeline(
-            startNanoseconds: start ?? 0, timesMayJump: source.timesMayJump, audioSampleRateHz: audio?.sampleRateHz,
-            hasVideo: video != nil)
+            startNanoseconds: 0, timesMayJump: source.timesMayJump, audioSampleRateHz: audio?.sampleRateHz, hasVideo: video != nil)
         let longest = Int64(options.maximumMediaSeconds * 1e9)
         description = SourceDescription(
             durationNanoseconds: source.durationNanoseconds.flatMap { $0 <= longest ? $0 : nil },
             audio: audio, video: video, isLive: source.isLive, formatName: source.formatName)
+        // A container that does not state when its tracks start (WAV) starts them at 0.
+        let videoStart = source.video.flatMap { $0.nanoseconds($0.pointee.start_time) }
+        let start = [videoStart, try audioStart()].compactMap { $0 }.min()
+        timeline = MediaTimeline(
+            startNanoseconds: start ?? 0, timesMayJump: source.timesMayJump, audioSampleRateHz: audio?.sampleRateHz,
+            hasVideo: video != nil)
     }
 
     deinit {
-        var packet: UnsafeMutablePointer<AVPacket>? = packet
-        av_packet_free(&packet)
+        for waiting in readAhead + [packet] {
+            var packet: UnsafeMutablePointer<AVPacket>? = waiting
+            av_packet_free(&packet)
+        }
     }
 
     /// Ends `next()`, from any thread: see `Interruption`.
@@ -101,7 +107,7 @@ public final class Demultiplexer {
     /// - Throws: `.interrupted`, or `.io` where the source stopped answering.
     public func next() throws(MediaError) -> EncodedPacket? {
         while !hasEnded {
-            guard try readPacket() else {
+            guard try takePacket() else {
                 hasEnded = true
                 noteTruncation()
                 break
@@ -112,7 +118,36 @@ public final class Demultiplexer {
         return nil
     }
 
-    /// Fills `packet`. False at the end.
+    /// Where the container's times put the first sample after the priming. Containers differ in whether a stream's own
+    /// start includes the priming, so that the first packet has to tell.
+    private func audioStart() throws(MediaError) -> Int64? {
+        let maximumPackets = 1000, maximumBytes = 32 << 20
+        guard let audio = source.audio else { return nil }
+        let stated = audio.nanoseconds(audio.pointee.start_time)
+        var bytes = 0
+        while readAhead.count < maximumPackets, bytes < maximumBytes, try readPacket() {
+            guard let copy = av_packet_alloc() else { throw .outOfMemory(input) }
+            av_packet_move_ref(copy, packet)
+            readAhead.append(copy)
+            bytes += Int(copy.pointee.size)
+            guard copy.pointee.stream_index == audio.pointee.index else { continue }
+            let rate = Int64(max(1, audio.pointee.codecpar.pointee.sample_rate))
+            let priming = av_rescale(Int64(skippedSamples(of: copy).start), 1_000_000_000, rate)
+            return audio.nanoseconds(copy.pointee.pts).flatMap { MediaTimeline.plausible($0 &+ priming) } ?? stated
+        }
+        return stated
+    }
+
+    /// Fills `packet` with the next one. False at the end.
+    private func takePacket() throws(MediaError) -> Bool {
+        guard !readAhead.isEmpty else { return try readPacket() }
+        var first: UnsafeMutablePointer<AVPacket>? = readAhead.removeFirst()
+        if let first { av_packet_move_ref(packet, first) }
+        av_packet_free(&first)
+        return true
+    }
+
+    /// Reads into `packet`. False at the end.
     private func readPacket() throws(MediaError) -> Bool {
         // What is readable after so many failures in a row is not worth the wait.
         let maximumFailures = 100
@@ -147,7 +182,7 @@ public final class Demultiplexer {
         let stated = stream.nanoseconds(packet.pointee.duration).flatMap { $0 > 0 ? $0 : nil }
         let samples = track.sampleCounter?.count(packet, statedNanoseconds: stated)
         let times = MediaTimeline.StatedTimes(
-            pts: stream.nanoseconds(packet.pointee.pts), dts: stream.nanoseconds(packet.pointee.dts),
+            pts: track.parameters.timesAreDecodingTimes ? nil : stream.nanoseconds(packet.pointee.pts), dts: stream.nanoseconds(packet.pointee.dts),
             durationNanoseconds: stated ?? track.defaultDurationNanoseconds, sampleCount: samples)
         guard let placed = timeline.place(kind, times) else { return nil }
         if !description.isLive, Double(placed.pts) > options.maximumMediaSeconds * 1e9 {
@@ -158,7 +193,7 @@ public final class Demultiplexer {
         let isHidden = packet.pointee.flags & AV_PKT_FLAG_DISCARD != 0
         let isKeyframe = packet.pointee.flags & AV_PKT_FLAG_KEY != 0
         let place = track.segmenter.place(ptsNanoseconds: placed.pts, isKeyframe: isKeyframe, isHidden: isHidden)
-        let skip = skippedSamples()
+        let skip = skippedSamples(of: packet)
         let encoded = EncodedPacket(
             track: kind, index: track.nextIndex, ptsNanoseconds: placed.pts, durationNanoseconds: placed.duration,
             isKeyframe: isKeyframe, segment: place.segment, isLeading: place.isLeading, isHidden: isHidden,
@@ -171,7 +206,7 @@ public final class Demultiplexer {
     }
 
     /// Priming and padding: two 32-bit little-endian counts, start and end.
-    private func skippedSamples() -> (start: Int, end: Int) {
+    private func skippedSamples(of packet: UnsafeMutablePointer<AVPacket>) -> (start: Int, end: Int) {
         var size = 0
         guard let bytes = av_packet_get_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, &size), size >= 8 else { return (0, 0) }
         func count(at offset: Int) -> Int {

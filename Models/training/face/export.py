@@ -1,0 +1,106 @@
+"""Calibrate, export to ONNX, check the export against PyTorch, and write the card."""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+import torch
+
+from evaluate import logits_of, report
+from network import CLASSES, EMOTIONS, MEAN, STANDARD_DEVIATION, fold
+from pictures import standardised
+
+
+def fit_temperature(emotion_logits, pictures):
+    """The one number that all logits are divided by, so that the class probabilities fit the annotators' shares best
+    (least cross-entropy, by golden-section search)."""
+    logits = torch.from_numpy(np.asarray(emotion_logits, dtype=np.float64))
+    shares = torch.from_numpy(pictures.class_targets().astype(np.float64))
+
+    def cost(temperature):
+        return -(shares * fold(logits / temperature)).sum(dim=1).mean().item()
+
+    low, high, ratio = 0.3, 3.0, (5**0.5 - 1) / 2
+    while high - low > 1e-4:
+        first, second = high - ratio * (high - low), low + ratio * (high - low)
+        if cost(first) < cost(second):
+            high = second
+        else:
+            low = first
+    return (low + high) / 2
+
+
+def write_model_folder(network, validation, options, size):
+    network = network.eval().to(memory_format=torch.contiguous_format)
+    temperature = fit_temperature(logits_of(network, validation["ferplusValid"], size), validation["ferplusValid"])
+    network.temperature.mul_(temperature)
+    os.makedirs(options.out, exist_ok=True)
+    path = os.path.join(options.out, "model.onnx")
+    torch.onnx.export(
+        network, (torch.zeros(2, 1, size, size),), path, dynamo=False, opset_version=17,
+        input_names=["pictures"], output_names=["classLogits", "emotionLogits"],
+        dynamic_axes={name: {0: "n"} for name in ("pictures", "classLogits", "emotionLogits")},
+    )
+    check(network, path, size)
+    with open(path, "rb") as file:
+        sha256 = hashlib.sha256(file.read()).hexdigest()
+    write_golden(network, sha256, size, options.golden)
+    metrics = {name: report(logits_of(network, pictures, size), pictures) for name, pictures in validation.items()}
+    card = {
+        "name": "face",
+        "task": "face",
+        "architecture": "EfficientNet-Lite0 (grey stem), linear head to 8 emotions, folded to 3 classes",
+        "labels": CLASSES,
+        "input": {
+            "shape": [-1, 1, size, size],
+            "normalisation": {"mean": [MEAN / 255], "standardDeviation": [STANDARD_DEVIATION / 255]},
+        },
+        "settings": {"emotions": EMOTIONS, "temperature": float(network.temperature)},
+        "training": {
+            "data": ["FER2013 pictures with FER+ votes", "muxspace/facial_expressions", "backbone: ImageNet"],
+            "licence": "FER+ votes MIT; FER2013 pictures: research; see README.md",
+            "split": "FER+ train / valid; web faces: one person in five held out, by name",
+            "seed": options.seed,
+            "command": f"python train.py --epochs {options.epochs} --small-epochs {options.small_epochs}",
+        },
+        "metrics": metrics,
+        "limits": [],
+        "sha256": sha256,
+    }
+    with open(os.path.join(options.out, "model.json"), "w") as file:
+        json.dump(card, file, indent=2)
+        file.write("\n")
+    print(json.dumps(metrics, indent=1), flush=True)
+
+
+def write_golden(network, sha256, size, path):
+    """PyTorch's logits on pictures that the Swift test makes by the same formula."""
+    columns, rows = np.meshgrid(np.arange(size), np.arange(size))
+    pictures = np.stack([(columns * (3 + k) + rows * (5 + 2 * k)) % 256 for k in range(4)])
+    with torch.no_grad():
+        class_logits, emotion_logits = network(torch.from_numpy(standardised(pictures)))
+    golden = {
+        "sha256": sha256,
+        "pictures": [
+            {"classLogits": c.tolist(), "emotionLogits": e.tolist()} for c, e in zip(class_logits, emotion_logits)
+        ],
+    }
+    with open(path, "w") as file:
+        json.dump(golden, file, indent=1)
+        file.write("\n")
+
+
+def check(network, path, size):
+    """The exported file must give PyTorch's logits within 1e-4 in OpenVINO."""
+    import openvino
+
+    x = torch.randn(3, 1, size, size, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = [output.numpy() for output in network(x)]
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    result = compiled(x.numpy())
+    for index, values in enumerate(expected):
+        gap = float(np.abs(result[index] - values).max())
+        if gap > 1e-4:
+            raise RuntimeError(f"OpenVINO differs from PyTorch by {gap} in output {index}")

@@ -1,0 +1,75 @@
+import Media
+
+/// Keeps the main viewer apart from the other faces in the picture.
+///
+/// A pure state machine: faces in, the viewer out; the largest face at first, then the same person, told by place and
+/// size. No clock, no pictures: it is made anew for every segment, and depends on nothing before it.
+package struct FaceTracker: Sendable {
+    package struct Settings: Sendable, Equatable {
+        /// Same person: at least this overlap (intersection over union) from one frame to the next ...
+        package var sameFaceOverlap = 0.2
+        /// ... or the centres closer than this share of the face's size, for quick moves ...
+        package var sameFaceDistance = 0.6
+        /// ... and in both cases a size that has changed by no more than this factor.
+        package var sameFaceSizeRatio = 1.6
+        /// How many frames the viewer may be lost while others are in the picture, before the largest of these takes the
+        /// place: 0.2 s at 30 frames/s. With nobody else there, the place is kept as long.
+        package var patienceFrames = 6
+
+        package init() {}
+    }
+
+    /// The viewer where last seen; nil if there is none, or the place has been given up.
+    package private(set) var viewer: DetectedFace?
+    /// Frames since the viewer was seen; 0 if seen in the last frame.
+    package private(set) var lostFrames = 0
+    private let settings: Settings
+
+    package init(settings: Settings = Settings()) {
+        self.settings = settings
+    }
+
+    /// The faces of the next frame.
+    ///
+    /// - Returns: The viewer among them; nil if not there.
+    package mutating func advance(_ faces: [DetectedFace]) -> DetectedFace? {
+        if let last = viewer {
+            if let same = bestMatch(of: last, among: faces) {
+                viewer = same
+                lostFrames = 0
+                return same
+            }
+            lostFrames += 1
+            guard lostFrames > settings.patienceFrames else { return nil }
+        }
+        lostFrames = 0
+        // Equal sizes: the first one, which is the detector's best.
+        viewer = faces.reduce(nil) { largest, face in
+            guard let largest else { return face }
+            return face.box.sizePixels > largest.box.sizePixels ? face : largest
+        }
+        return viewer
+    }
+
+    /// The face that is the same person as `last`; nil if there is none.
+    package func bestMatch(of last: DetectedFace, among faces: [DetectedFace]) -> DetectedFace? {
+        var best: (face: DetectedFace, closeness: Double)?
+        for face in faces {
+            guard let closeness = closeness(last.box, face.box) else { continue }
+            if best.map({ closeness > $0.closeness }) ?? true { best = (face, closeness) }
+        }
+        return best?.face
+    }
+
+    /// How well two boxes fit one person, larger is better; nil if they do not.
+    private func closeness(_ a: RotatedRectangle, _ b: RotatedRectangle) -> Double? {
+        let ratio = a.sizePixels / b.sizePixels
+        guard ratio <= settings.sameFaceSizeRatio, 1 / ratio <= settings.sameFaceSizeRatio else { return nil }
+        let dx = a.centreX - b.centreX
+        let dy = a.centreY - b.centreY
+        let distance = (dx * dx + dy * dy).squareRoot() / max(a.sizePixels, b.sizePixels)
+        let overlap = a.overlap(with: b)
+        guard overlap >= settings.sameFaceOverlap || distance <= settings.sameFaceDistance else { return nil }
+        return overlap - distance
+    }
+}

@@ -1,0 +1,176 @@
+import ArgumentParser
+import Face
+import Foundation
+import Inference
+import Media
+
+/// `face-node classify`: the expression on pictures, one JSON line each.
+struct Classify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tell the expression on pictures: one JSON line a picture, on standard output.",
+        discussion: """
+            {"file":"a.jpg","probabilities":{"positive":0.91,"neutral":0.07,"negative":0.02},...}
+            A picture that cannot be judged has "error" instead ("noFace", or why its face is not usable), and does not \
+            stop the others.
+
+            Exit codes: 0 every picture was judged; 65 a picture is damaged, or shows no usable face; 66 a file is \
+            missing; 69 the model or the detector is missing; 64 usage.
+            """)
+
+    @OptionGroup var models: FaceModelOptions
+
+    @Flag(help: "The pictures are faces already, cropped as in FER2013: no detection, the middle square is taken as it is.")
+    var cropped = false
+
+    @Argument(help: ArgumentHelp("Pictures (JPEG, PNG, WebP, BMP ...).", valueName: "image"))
+    var images: [String]
+
+    func run() throws {
+        let judge = try models.load { try PictureJudge(models: models, cropped: cropped) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var exitCode = ExitCode.success
+        for image in images {
+            let judgement = judge.judgement(of: image)
+            if let failure = judgement.exitCode {
+                FileHandle.standardError.write(Data("face-node: \(judgement.message ?? image)\n".utf8))
+                // A missing file outweighs a bad one: it is what the user can mend at once.
+                exitCode = exitCode == .noInput ? exitCode : failure
+            }
+            FileHandle.standardOutput.write(try encoder.encode(judgement.line) + Data("\n".utf8))
+        }
+        if exitCode != .success { throw exitCode }
+    }
+}
+
+/// Where the models are.
+struct FaceModelOptions: ParsableArguments {
+    @Option(help: "Model folder of the expression network (model.onnx and model.json).")
+    var model = "Models/face"
+
+    @Option(help: "Folder of MediaPipe's face detectors (TFLite).")
+    var detectors = FaceModelOptions.prefix + "/models/mediapipe"
+
+    @Option(help: "Use OpenCV's Haar cascade in this file instead of BlazeFace.")
+    var haarCascade: String?
+
+    private static var prefix: String { ProcessInfo.processInfo.environment["ADREACT_PREFIX"] ?? "/opt/adreact" }
+
+    /// - Throws: what `FaceFinder.init` throws.
+    func makeFinder() throws -> FaceFinder {
+        var settings = FaceFinderSettings()
+        if let haarCascade { settings.detector = .haarCascade(path: haarCascade) }
+        return try FaceFinder(settings: settings, modelsPath: detectors)
+    }
+
+    /// Runs what needs the models; without them, one line on standard error and exit code 69.
+    func load<Loaded>(_ body: () throws -> Loaded) throws -> Loaded {
+        do {
+            return try body()
+        } catch {
+            FileHandle.standardError.write(Data("face-node: \(error)\n".utf8))
+            throw ExitCode.unavailable
+        }
+    }
+}
+
+extension ExitCode {
+    /// sysexits.h: EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_SOFTWARE.
+    static let badInput = ExitCode(65)
+    static let noInput = ExitCode(66)
+    static let unavailable = ExitCode(69)
+    static let internalError = ExitCode(70)
+
+    /// What a picture that could not be read means for the command.
+    init(_ error: any Error) {
+        guard let error = error as? MediaError else {
+            self = .internalError
+            return
+        }
+        self = error.code == .notFound ? .noInput : .badInput
+    }
+}
+
+/// One picture in, one line out.
+private struct PictureJudge {
+    struct Judgement {
+        var line: Line
+        /// nil if the picture was judged.
+        var exitCode: ExitCode?
+        /// For standard error.
+        var message: String?
+    }
+
+    struct Line: Encodable {
+        var file: String
+        var probabilities: [String: Double]?
+        /// The eight emotions of FER+.
+        var emotions: [String: Double]?
+        var label: String?
+        var faceCount: Int?
+        /// The detector's box: left, top, width and height in pixels.
+        var boxPixels: [Double]?
+        var detectorScore: Double?
+        var error: String?
+    }
+
+    private let analyzer: FaceAnalyzer
+    private let classifier: ExpressionClassifier
+    private let cropped: Bool
+
+    init(models: FaceModelOptions, cropped: Bool) throws {
+        classifier = try ExpressionClassifier(folder: ModelFolder.load(models.model))
+        analyzer = FaceAnalyzer(finder: try models.makeFinder(), classifier: classifier)
+        self.cropped = cropped
+    }
+
+    func judgement(of file: String) -> Judgement {
+        do {
+            let picture = try RGBImage(contentsOf: file)
+            return cropped ? try judgement(ofFace: picture, file: file) : try judgement(of: picture, file: file)
+        } catch {
+            return Judgement(line: Line(file: file, error: "\(error)"), exitCode: ExitCode(error), message: "\(error)")
+        }
+    }
+
+    private func judgement(ofFace picture: RGBImage, file: String) throws -> Judgement {
+        var line = Line(file: file)
+        if let expression = try classifier.classify([picture], areas: [FaceFraming.wholeArea(of: picture)]).first {
+            fill(&line, with: expression)
+        }
+        return Judgement(line: line)
+    }
+
+    private func judgement(of picture: RGBImage, file: String) throws -> Judgement {
+        let observation = try analyzer.analyze(still: picture)
+        var line = Line(file: file, faceCount: observation.faceCount)
+        guard let face = observation.face else {
+            line.error = "noFace"
+            return Judgement(line: line, exitCode: .badInput, message: "\(file): no face found; if it is one, say --cropped")
+        }
+        let box = face.box
+        line.boxPixels = [box.centreX - box.width / 2, box.centreY - box.height / 2, box.width, box.height].map(rounded)
+        line.detectorScore = rounded(face.detectorScore)
+        guard let expression = face.expression else {
+            let reason = face.unusable?.rawValue ?? "unusable"
+            line.error = reason
+            return Judgement(line: line, exitCode: .badInput, message: "\(file): the face is not usable: \(reason)")
+        }
+        fill(&line, with: expression)
+        return Judgement(line: line)
+    }
+
+    private func fill(_ line: inout Line, with expression: FaceExpression) {
+        let labels = ModelCard.labels
+        let probabilities = expression.probabilities
+        line.probabilities = Dictionary(zip(labels, probabilities.map(rounded)), uniquingKeysWith: { first, _ in first })
+        line.label = zip(probabilities, labels).max { $0.0 < $1.0 }?.1
+        if !classifier.emotions.isEmpty {
+            let emotions = zip(classifier.emotions, expression.emotionProbabilities.map(rounded))
+            line.emotions = Dictionary(emotions, uniquingKeysWith: { first, _ in first })
+        }
+    }
+
+    /// To four digits: equal results are equal bytes.
+    private func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
+}

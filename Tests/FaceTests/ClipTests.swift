@@ -1,0 +1,91 @@
+import Face
+import Inference
+import Media
+import Testing
+
+@Suite("On real clips", .enabled(if: Fixtures.hasClips, "../shared/clips is not here"))
+struct ClipTests {
+    private func observations(of name: String) throws -> [(seconds: Double, observation: FaceObservation)] {
+        let analyzer = FaceAnalyzer(
+            finder: try FaceFinder(modelsPath: Fixtures.detectors),
+            classifier: try ExpressionClassifier(folder: ModelFolder.load(Fixtures.model)))
+        var result: [(seconds: Double, observation: FaceObservation)] = []
+        try Fixtures.forEachFrame(of: name) { frame in
+            result.append((Double(frame.ptsNanoseconds) / 1e9, try analyzer.analyze(frame)))
+        }
+        return result
+    }
+
+    /// The class of each usable face between two times: 0 positive, 1 neutral, 2 negative.
+    private func classes(_ seen: [(seconds: Double, observation: FaceObservation)], from start: Double, to end: Double) -> [Int] {
+        seen.filter { (start..<end).contains($0.seconds) }.compactMap { frame in
+            frame.observation.face?.probabilities.flatMap { p in p.indices.max { p[$0] < p[$1] } }
+        }
+    }
+
+    private func share(of label: Int, in classes: [Int]) -> Double {
+        Double(classes.count { $0 == label }) / Double(max(1, classes.count))
+    }
+
+    @Test("A woman cries, then laughs: negative, then positive")
+    func seesSadThenHappy() throws {
+        let seen = try observations(of: "sad-then-happy.mp4")
+        #expect(seen.count { $0.observation.face != nil } >= seen.count * 97 / 100)
+        let crying = classes(seen, from: 0, to: 13)
+        let laughing = classes(seen, from: 17, to: 19.7)
+        #expect(crying.count > 280 && laughing.count > 55)
+        #expect(share(of: 2, in: crying) > 0.5)
+        #expect(share(of: 0, in: laughing) > 0.9)
+    }
+
+    @Test("Speakers with a neutral face are neutral, in at least four of five clips")
+    func seesNeutralSpeakers() throws {
+        let neutralClips = try (1...5).filter { number in
+            let seen = try observations(of: "grid-\(number).mpg")
+            #expect(seen.count == 75 && seen.allSatisfy { $0.observation.face != nil && $0.observation.faceCount == 1 })
+            return share(of: 1, in: classes(seen, from: 0, to: 10)) > 0.5
+        }
+        #expect(neutralClips.count >= 4)
+    }
+
+    @Test("Where there is no person no face is seen", arguments: ["no-face.mp4", "bottles-no-face.mp4"])
+    func seesNoFace(name: String) throws {
+        let seen = try observations(of: name)
+        #expect(seen.count > 90)
+        #expect(seen.allSatisfy { $0.observation == FaceObservation(face: nil, faceCount: 0) })
+    }
+
+    @Test(
+        "A viewer before the camera is found in nearly every frame",
+        arguments: ["talker-1.mp4", "talker-2.mp4", "talker-3.mp4", "portrait-no-audio.mp4", "single-face.mp4", "gesture-yes.mkv"])
+    func findsViewer(name: String) throws {
+        let seen = try observations(of: name)
+        #expect(seen.count { $0.observation.face != nil } * 100 >= seen.count * 97)
+    }
+
+    @Test("Several faces are counted")
+    func countsFaces() throws {
+        let seen = try observations(of: "many-faces-speech.mp4")
+        #expect((2...8).contains(seen.map(\.observation.faceCount).max() ?? 0))
+    }
+
+    @Test("Beginning at a later segment gives the same bits as running through")
+    func resumesBitEqually() throws {
+        var frames: [(segment: UInt32, finding: FaceFinding)] = []
+        let finder = try FaceFinder(modelsPath: Fixtures.detectors)
+        var segment: UInt32?
+        var resumed: [FaceFinding] = []
+        let late = try FaceFinder(modelsPath: Fixtures.detectors)
+        try Fixtures.forEachFrame(of: "many-faces-speech.mp4") { frame in
+            if frame.segment != segment { finder.reset() }
+            segment = frame.segment
+            frames.append((frame.segment, try finder.find(in: frame)))
+            if frame.segment >= 1 {
+                if resumed.isEmpty || frames[frames.count - 2].segment != frame.segment { late.reset() }
+                resumed.append(try late.find(in: frame))
+            }
+        }
+        #expect(!resumed.isEmpty)
+        #expect(frames.filter { $0.segment >= 1 }.map(\.finding) == resumed)
+    }
+}

@@ -26,7 +26,7 @@ SEED = 20261123
 FOLDS = 5
 VALIDATION_PEOPLE = 4
 EPOCHS = 160
-PATIENCE = 10
+PATIENCE = 6
 BATCH = 512
 LEARNING_RATE = 1e-4
 WEIGHT_DECAY = 0.03
@@ -137,7 +137,7 @@ def train(clips, people, validation_people, seed, epochs):
     rng = np.random.default_rng(seed)
     x, y = gather(clips, people)
     network = PPGNetwork()
-    optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     best = (np.inf, 0, None)
     if validation_people:
         vx, vy = gather(clips, validation_people)

@@ -16,14 +16,15 @@ public struct FaceArea: Sendable, Equatable {
     }
 }
 
-/// The outlines of the skin regions in a picture, pixels.
+/// Where the skin is in a picture: the oval of the face without eyes and mouth, in three parts.
 ///
 /// The six keypoints span a frame of reference: the origin between the eyes, one unit the distance of the eyes, x to the
-/// person's left, y down the face. Forehead: above the brows, below the hairline of most heads. Cheeks: between the lower lid and
-/// the corner of the mouth, from the wing of the nose to half-way to the ear. A cheek that is turned away is left out.
+/// person's left, y down the face. The parts are the forehead (above the brows), and both sides below it, parted along the nose. A
+/// side that is turned away from the camera is left out. As large an area as can be is taken, a short beard included: the
+/// noise of camera and codec falls with the number of pixels, and a thin beard hides less than it costs to leave out.
 public struct SkinGeometry: Sendable, Equatable {
-    /// Four corners each.
-    public var outlines: [SkinRegion: [SIMD2<Double>]]
+    /// The outline of each part and of the holes in it (even-odd), pixels.
+    public var outlines: [SkinRegion: [[SIMD2<Double>]]]
     /// The distance of the eyes, the unit of the geometry, pixels.
     public var eyeDistancePixels: Double
 
@@ -31,44 +32,71 @@ public struct SkinGeometry: Sendable, Equatable {
     public init(keypoints: [SIMD2<Double>]) {
         let (rightEye, leftEye) = (keypoints[0], keypoints[1])
         let unit = hypot(leftEye.x - rightEye.x, leftEye.y - rightEye.y)
-        let across = SIMD2<Double>(x: (leftEye.x - rightEye.x) / unit, y: (leftEye.y - rightEye.y) / unit)
-        let down = SIMD2<Double>(x: -across.y, y: across.x)
-        let origin = SIMD2<Double>(x: (rightEye.x + leftEye.x) / 2, y: (rightEye.y + leftEye.y) / 2)
-
-        /// In units of the eye distance.
+        let across = (leftEye - rightEye) / unit
+        let down = SIMD2(-across.y, across.x)
+        let origin = (rightEye + leftEye) / 2
         func onFace(_ point: SIMD2<Double>) -> SIMD2<Double> {
-            let (dx, dy) = ((point.x - origin.x) / unit, (point.y - origin.y) / unit)
-            return SIMD2<Double>(x: dx * across.x + dy * across.y, y: dx * down.x + dy * down.y)
+            let offset = (point - origin) / unit
+            return SIMD2((offset * across).sum(), (offset * down).sum())
         }
-        func outline(_ xs: ClosedRange<Double>, _ ys: ClosedRange<Double>) -> [SIMD2<Double>] {
-            [
-                (xs.lowerBound, ys.lowerBound), (xs.upperBound, ys.lowerBound), (xs.upperBound, ys.upperBound),
-                (xs.lowerBound, ys.upperBound),
-            ].map { x, y in
-                SIMD2<Double>(
-                    x: origin.x + unit * (x * across.x + y * down.x), y: origin.y + unit * (x * across.y + y * down.y))
-            }
+        func inPicture(_ points: [SIMD2<Double>]) -> [SIMD2<Double>] {
+            points.map { origin + unit * ($0.x * across + $0.y * down) }
         }
 
-        let (nose, mouth) = (onFace(keypoints[2]), onFace(keypoints[3]))
-        let (rightEar, leftEar) = (onFace(keypoints[4]), onFace(keypoints[5]))
-        let cheekTop = 0.38 * mouth.y
-        let cheekBottom = 0.82 * mouth.y
-        var outlines: [SkinRegion: [SIMD2<Double>]] = [:]
-        outlines[.forehead] = outline(-0.45...0.45, -0.78 ... -0.45)
-        // Half-way from the eye (at 0.5) to the ear, and no farther than 0.85, where beards and shadows begin.
-        let rightEdge = max(-0.85, (-0.5 + rightEar.x) / 2)
-        let leftEdge = min(0.85, (0.5 + leftEar.x) / 2)
-        if cheekBottom > cheekTop {
-            let (rightWing, leftWing) = (nose.x - 0.30, nose.x + 0.30)
-            if rightWing - rightEdge > 0.15 {
-                outlines[.rightCheek] = outline(rightEdge...rightWing, cheekTop...cheekBottom)
-            }
-            if leftEdge - leftWing > 0.15 {
-                outlines[.leftCheek] = outline(leftWing...leftEdge, cheekTop...cheekBottom)
-            }
+        let mouth = onFace(keypoints[3])
+        let middle = min(0.4, max(-0.4, (onFace(keypoints[2]).x + mouth.x) / 2))
+        let oval = FaceOval(
+            middle: middle, right: min(0.95, -onFace(keypoints[4]).x + middle),
+            left: min(0.95, onFace(keypoints[5]).x - middle), bottom: min(2.2, max(1.2, 1.5 * mouth.y)))
+
+        outlines = [.forehead: [inPicture(oval.arc(from: -FaceOval.quarter, to: FaceOval.quarter))]]
+        for (region, side) in [(SkinRegion.rightCheek, -1.0), (.leftCheek, 1.0)] where oval.width(side) > 0.45 {
+            outlines[region] = [
+                inPicture(
+                    [SIMD2(middle, FaceOval.browLine)]
+                        + oval.arc(from: side * FaceOval.quarter, to: side * .pi) + [SIMD2(middle, oval.bottom)]),
+                inPicture(ellipse(centre: SIMD2(0.5 * side, 0), radii: SIMD2(0.33, 0.2))),
+                inPicture(halfEllipse(centre: SIMD2(middle, mouth.y), radii: SIMD2(0.5, 0.25), side: side)),
+            ]
         }
-        self.outlines = outlines
         eyeDistancePixels = unit
+    }
+}
+
+/// The oval of a face, in units of the eye distance.
+private struct FaceOval {
+    static let top = -0.95
+    static let browLine = -0.35
+    /// The height at which the oval is widest.
+    static let centre = 0.35
+    /// Where the brow line meets the oval: the angle from its top.
+    static let quarter = acos((centre - browLine) / (centre - top))
+
+    var middle, right, left, bottom: Double
+
+    func width(_ side: Double) -> Double { side < 0 ? right : left }
+
+    /// Points from one angle to another: 0 is the top, positive goes to the person's left, pi is the chin.
+    func arc(from start: Double, to end: Double) -> [SIMD2<Double>] {
+        let steps = 16
+        return (0...steps).map { step in
+            let angle = start + (end - start) * Double(step) / Double(steps)
+            let height = cos(angle) > 0 ? Self.centre - Self.top : bottom - Self.centre
+            return SIMD2(middle + max(0, width(angle)) * sin(angle), Self.centre - height * cos(angle))
+        }
+    }
+}
+
+private func ellipse(centre: SIMD2<Double>, radii: SIMD2<Double>) -> [SIMD2<Double>] {
+    (0..<16).map { step in
+        let angle = 2 * .pi * Double(step) / 16
+        return centre + radii * SIMD2(cos(angle), sin(angle))
+    }
+}
+
+private func halfEllipse(centre: SIMD2<Double>, radii: SIMD2<Double>, side: Double) -> [SIMD2<Double>] {
+    (0...8).map { step in
+        let angle = .pi * (Double(step) / 8 - 0.5)
+        return centre + radii * SIMD2(side * cos(angle), sin(angle))
     }
 }

@@ -2,8 +2,8 @@ import Foundation
 
 /// Finds the heart rate in the colour of skin over some seconds, and says how far it can be believed.
 ///
-/// The spectrum of the wave gives the rate roughly, the beats in a narrow band around it give it exactly (of an
-/// irregular heart the spectrum has no single peak). Confidence comes from what a pulse has and noise has not: a narrow
+/// The rate is the highest peak of the wave's spectrum; of a finger on the lens, that of the beats in a narrow band around
+/// the peak (of an irregular heart the spectrum has no single peak). Confidence comes from what a pulse has and noise has not: a narrow
 /// peak, the same rate by other methods, in other parts of the face and in both halves of the window.
 public struct HeartRateEstimator: Sendable {
     public let settings: PulseSettings
@@ -35,7 +35,8 @@ public struct HeartRateEstimator: Sendable {
 
         let model = isContact ? settings.heartRate.contact : settings.heartRate.remote
         let confidence = model.confidence(evidence)
-        let rate = 60 * (beats?.meanFrequencyHz ?? spectral.frequencyHz)
+        // Noise adds beats but hardly moves a peak: beats are counted only where the wave is as clean as a contact sensor's.
+        let rate = 60 * (isContact ? beats?.meanFrequencyHz ?? spectral.frequencyHz : spectral.frequencyHz)
         var reason: PulseUnknownReason?
         if !isContact, amplitude > settings.heartRate.highestRemoteAmplitude {
             reason = .implausibleAmplitude

@@ -34,7 +34,9 @@ public struct SkinColours: Sendable, Equatable {
 
 /// A part of the skin. Right and left are the person's own.
 public enum SkinRegion: String, Sendable, CaseIterable, Hashable {
-    case forehead, rightCheek, leftCheek
+    case forehead
+    /// The side of the face below the brows, without eye and mouth.
+    case rightCheek, leftCheek
     /// All that was measured: a finger on the lens, or means that come from elsewhere.
     case whole
 }

@@ -52,7 +52,8 @@ public final class SkinSampler {
             track = isNewSegment ? nil : former
             return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: .unusable(.noFace))
         }
-        // A face that comes back after some frames without one is placed anew as well.
+        // After a cut, or where another face takes over, nothing joins.
+        if let last = former, isElsewhere(face, than: last) { former = nil }
         let isPlacedAnew = isNewSegment || former == nil
         let (current, speed) = follow(face, from: isPlacedAnew ? nil : former, at: ptsNanoseconds)
         track = current
@@ -75,6 +76,8 @@ public struct SkinSamplerSettings: Sendable, Codable, Equatable {
     public var speedCornerHz = 1.0
     /// Above this the frame is not used, eye distances a second.
     public var highestSpeed = 2.0
+    /// A face that is farther than this from where it was in the last frame is another one, eye distances.
+    public var longestStep = 0.8
     /// The fewest pixels of skin, over all regions.
     public var leastPixels = 200
     /// The mean of the brightest and darkest channel must lie within, 0...255.
@@ -90,6 +93,14 @@ extension SkinSampler {
     private func isRecent(_ track: Track, at time: Int64) -> Bool {
         let gap = Double(time &- track.ptsNanoseconds) / 1e9
         return gap > 0 && gap <= settings.longestGapSeconds
+    }
+
+    private func isElsewhere(_ face: FaceArea, than track: Track) -> Bool {
+        let offsets = zip(face.keypoints, track.keypoints).map { $0 - $1 }
+        let middle = offsets.reduce(.zero, +) / Double(offsets.count)
+        let unit = track.geometry.eyeDistancePixels
+        let growth = SkinGeometry(keypoints: face.keypoints).eyeDistancePixels / unit
+        return hypot(middle.x, middle.y) > settings.longestStep * unit || !(0.7...1.4).contains(growth)
     }
 
     /// The "1 Euro" filter (Casiez, Roussel and Vogel, CHI 2012) on the keypoints, with one corner frequency for all of
@@ -142,7 +153,7 @@ extension SkinSampler {
     private func regions(of picture: some MeasurablePicture, _ geometry: SkinGeometry) throws(MediaError) -> [SkinRegion: ColourMean] {
         var regions: [SkinRegion: ColourMean] = [:]
         for (region, outline) in geometry.outlines {
-            let mean = try picture.meanColour(over: [outline.map { (x: $0.x, y: $0.y) }])
+            let mean = try picture.meanColour(over: outline.map { $0.map { (x: $0.x, y: $0.y) } })
             if mean.pixelCount >= max(1, settings.leastPixels / 10) {
                 regions[region] = ColourMean(
                     red: mean.red, green: mean.green, blue: mean.blue, pixelCount: mean.pixelCount)

@@ -32,7 +32,7 @@ extension SkinWindow {
             let age = Double(endNanoseconds &- sample.ptsNanoseconds) / 1e9
             guard pieces.add(sample, ageSeconds: age, longestGapSeconds: settings.longestGapSeconds) else { break }
         }
-        let problem = pieces.mainProblem.map(PulseUnknownReason.init)
+        let problem = pieces.mainProblem(longestGapSeconds: settings.longestGapSeconds).map(PulseUnknownReason.init)
         guard let latest = pieces.agesSeconds.first, let earliest = pieces.agesSeconds.last,
             latest <= settings.longestGapSeconds, earliest >= settings.minimumSeconds
         else { return .failure(Unusable(reason: problem ?? .tooShort)) }
@@ -90,9 +90,11 @@ private struct PieceJoiner {
         var isBroken = false
     }
 
-    /// The most frequent reason why samples could not be used, if a fifth of them or more could not.
-    var mainProblem: SkinProblem? {
-        guard problems.values.reduce(0, +) * 5 >= max(1, examined) else { return nil }
+    /// The most frequent reason why samples could not be used, if that is what went wrong: if the latest ones could not be, or
+    /// a fifth of all.
+    func mainProblem(longestGapSeconds: Double) -> SkinProblem? {
+        let count = problems.values.reduce(0, +)
+        guard count > 0, agesSeconds.first ?? .infinity > longestGapSeconds || count * 5 >= examined else { return nil }
         return SkinProblem.allCases.max { (problems[$0] ?? 0) < (problems[$1] ?? 0) }
     }
 

@@ -71,7 +71,7 @@ public struct SkinSamplerSettings: Sendable, Codable, Equatable {
     /// How slowly the regions follow a still face: the corner frequency of the filter on its keypoints, Hz.
     public var stillCornerHz = 0.3
     /// How much faster they follow a moving one: Hz for each eye distance a second.
-    public var cornerHzPerSpeed = 6.0
+    public var cornerHzPerSpeed = 3.0
     /// The corner frequency of the filter on the speed, Hz.
     public var speedCornerHz = 1.0
     /// Above this the frame is not used, eye distances a second.

@@ -1,0 +1,172 @@
+"""Makes semi-synthetic face videos with a known pulse, for measuring `rppg-node measure`.
+
+    python pulse_semisynthetic.py --clips CLIPS --waves stress-predict --out /tmp/pulse-semisynthetic
+
+Real face clips, played forwards and backwards to the wanted length, get the real pulse wave of a person's wrist into their
+skin-coloured pixels: relative strengths 0.33, 0.77, 0.53 for R, G, B (de Haan and van Leest 2014), up to 1.2 % of the
+pixel value, peak to peak, in green. Then head motion, light and camera noise, and H.264. Without a pulse: still
+photographs (one frame of a clip) under the same treatment. The injected wave is the exact truth; how skin scatters it
+is not: say "semi-synthetic" wherever such a figure is reported.
+
+Writes NAME.mp4 and truth.json: for each clip its settings and the heart rate of each 12 s window that ends at a whole second.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+
+import numpy as np
+from scipy import ndimage, signal
+
+SEED = 20261123
+RATE = 30
+SECONDS = 20
+WINDOW_SECONDS = 12
+STRENGTHS = np.array([0.33, 0.77, 0.53]) / 0.77
+SOURCES = ["portrait-no-audio.mp4", "sad-then-happy.mp4", "talker-1.mp4", "talker-2.mp4", "talker-3.mp4",
+           "expressive-no-audio.mp4", "single-face.mp4", "grid-1.mpg", "grid-3.mpg", "grid-5.mpg"]
+# Amplitude of the head's motion, pixels, and its speed, Hz.
+MOTIONS = dict(none=(0, 0.2), low=(2, 0.3), high=(8, 0.6))
+LIGHTS = dict(steady=0.0, drifting=0.03)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("clips", "waves", "out"):
+        parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(SEED)
+    waves = pulse_segments(options.waves, rng)
+    truth = {}
+    jobs = [(source, kind) for kind in ("pulse", "photograph", "pulse", "pulse", "photograph", "pulse") for source in SOURCES]
+    for number, (source, kind) in enumerate(jobs):
+        settings = dict(
+            source=source, kind=kind, motion=list(MOTIONS)[number % 3], light=list(LIGHTS)[number // 3 % 2],
+            crf=[18, 23, 28][number // 2 % 3], strength=[0.012, 0.007][number // 5 % 2], noise=[1.0, 2.0][number // 7 % 2])
+        name = f"{number:03d}-{kind}-{pathlib.Path(source).stem}"
+        wave = waves[number % len(waves)]
+        if kind == "photograph":
+            settings["strength"] = 0
+        else:
+            settings["windows"] = window_rates(wave["values"])
+        make_clip(options.clips / source, options.out / f"{name}.mp4", wave["values"], settings, rng)
+        truth[f"{name}.mp4"] = settings | dict(person=wave["person"])
+        print(name, settings["motion"], settings["light"], settings["crf"], settings["strength"],
+              list(settings.get("windows", {}).values())[:1], flush=True)
+    (options.out / "truth.json").write_text(json.dumps(truth, indent=1))
+
+
+def pulse_segments(folder, rng, count=40):
+    """Clean stretches of contact waves, of heart rates spread over 50-110 bpm; values in -0.5...0.5 at RATE."""
+    found = []
+    for path in sorted(folder.glob("S*.npz")):
+        recording = np.load(path)
+        rate = float(recording["fs_hz"])
+        wave = recording["bvp"] * float(recording["bvp_scale"])
+        wave = signal.sosfiltfilt(signal.butter(3, [0.5, 8], "bandpass", fs=rate, output="sos"), wave)
+        for start in rng.choice(len(wave) - int(SECONDS * rate), 60, replace=False):
+            part = wave[start:start + int(SECONDS * rate)]
+            values = signal.resample(part, SECONDS * RATE)
+            beats, _ = signal.find_peaks(values, distance=RATE // 3, prominence=0.5 * values.std())
+            if len(beats) < 10:
+                continue
+            intervals, heights = np.diff(beats) / RATE, values[beats]
+            # Steady beats of even height, and a spectrum that agrees with them.
+            if intervals.std() > 0.1 * intervals.mean() or heights.std() > 0.25 * heights.mean():
+                continue
+            if abs(spectral_rate(values) - 60 / intervals.mean()) > 3:
+                continue
+            found.append(dict(person=path.stem, bpm=60 / intervals.mean(), values=values / np.ptp(values)))
+    wanted = np.linspace(50, 110, count)
+    chosen = [min(found, key=lambda segment: abs(segment["bpm"] - bpm)) for bpm in wanted]
+    rng.shuffle(chosen)
+    return chosen
+
+
+def spectral_rate(values):
+    values = signal.detrend(values) * np.hanning(len(values))
+    power = np.abs(np.fft.rfft(values, 8192)) ** 2
+    frequency = np.fft.rfftfreq(8192, 1 / RATE)
+    band = (frequency > 0.7) & (frequency < 3.4)
+    return 60 * frequency[np.argmax(power * band)]
+
+
+def window_rates(values):
+    """The spectral rate of each window, by its end in seconds."""
+    return {end: round(spectral_rate(values[(end - WINDOW_SECONDS) * RATE:end * RATE]), 2)
+            for end in range(WINDOW_SECONDS, SECONDS + 1)}
+
+
+def read_frames(path):
+    """At most SECONDS of frames, RGB, the longer side at most 480 pixels."""
+    scale = "scale='if(gt(iw,ih),min(480,iw),-2)':'if(gt(iw,ih),-2,min(480,ih))',fps=30"
+    probe = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-vf", scale, "-frames:v", "1", "-f", "image2pipe",
+                            "-c:v", "ppm", "-"], capture_output=True, check=True).stdout
+    width, height = map(int, probe.split(b"\n", 3)[1].split())
+    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-an", "-vf", scale, "-t", str(SECONDS), "-pix_fmt", "rgb24",
+                          "-f", "rawvideo", "-"], capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+
+def skin(frame):
+    """How much of each pixel is skin, 0...1: by chroma, softened."""
+    r, g, b = (frame[..., k].astype(np.float32) for k in range(3))
+    cb = 128 - 0.169 * r - 0.331 * g + 0.5 * b
+    cr = 128 + 0.5 * r - 0.419 * g - 0.081 * b
+    mask = ((cb > 77) & (cb < 127) & (cr > 133) & (cr < 178)).astype(np.float32)
+    return ndimage.uniform_filter(mask, 7)
+
+
+def make_clip(source, target, wave, settings, rng):
+    frames = read_frames(source)
+    if settings["kind"] == "photograph":
+        frames = frames[len(frames) // 2:len(frames) // 2 + 1]
+    count, height, width, _ = frames.shape
+    period = max(1, 2 * (count - 1))
+    pixels, hz = MOTIONS[settings["motion"]]
+    margin = pixels + 2
+    phases = rng.uniform(0, 2 * np.pi, 8)
+    light_phase = rng.uniform(0, 2 * np.pi)
+    out_height, out_width = (height - 2 * margin) // 2 * 2, (width - 2 * margin) // 2 * 2
+    encoder = subprocess.Popen(
+        ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{out_width}x{out_height}", "-r",
+         str(RATE), "-i", "-", "-c:v", "libx264", "-threads", "1", "-preset", "fast", "-crf", str(settings["crf"]),
+         "-pix_fmt", "yuv420p", target], stdin=subprocess.PIPE)
+    # The camera's noise, drawn once and read from a random place in every frame: drawing it anew takes half of all time.
+    grain = rng.standard_normal(out_height * out_width * 3 * 2, np.float32)
+    masks = {}
+    for number in range(SECONDS * RATE):
+        t = number / RATE
+        index = number % period
+        index = index if index < count else period - index
+        if index not in masks:
+            masks[index] = skin(frames[index])
+        frame = frames[index].astype(np.float32)
+        # More blood, less light.
+        depth = -settings["strength"] * wave[number]
+        frame *= 1 + depth * STRENGTHS.astype(np.float32) * masks[index][..., None]
+        frame *= 1 + LIGHTS[settings["light"]] * np.sin(2 * np.pi * 0.12 * t + light_phase)
+        x = margin + pixels * sum(np.sin(2 * np.pi * hz * f * t + p) for f, p in zip((1, 0.37, 1.7), phases)) / 3
+        y = margin + pixels * sum(np.sin(2 * np.pi * hz * f * t + p) for f, p in zip((0.8, 0.31, 1.9), phases[3:])) / 3
+        frame = shifted(frame, x, y, out_width, out_height)
+        start = rng.integers(len(grain) - frame.size)
+        frame += settings["noise"] * grain[start:start + frame.size].reshape(frame.shape)
+        encoder.stdin.write(np.clip(frame + 0.5, 0, 255).astype(np.uint8).tobytes())
+    encoder.stdin.close()
+    if encoder.wait() != 0:
+        raise RuntimeError(f"ffmpeg could not write {target}")
+
+
+def shifted(frame, x, y, width, height):
+    """The picture from (x, y) on, between pixels bilinearly."""
+    column, row = int(x), int(y)
+    u, v = np.float32(x - column), np.float32(y - row)
+    part = frame[row:row + height + 1, column:column + width + 1]
+    part = part[:, :-1] * (1 - u) + part[:, 1:] * u
+    return part[:-1] * (1 - v) + part[1:] * v
+
+
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,8 @@ struct AmendmentHistory: Sendable {
     private struct Anchor: Sendable {
         let engine: TimelineEngine
         let frontiers: Frontiers
+        /// How far the session had come, and before which nothing was open.
+        let position: Int64
         let settled: Int64
         var voicePosition = 0
         var facePosition = 0
@@ -38,16 +40,23 @@ struct AmendmentHistory: Sendable {
     var evidenceCount: Int { voice.count + face.count + pulse.count + late.count }
 
     /// A lane is about to be given up as missing: keeps the engine as it is, unless a recent one is kept already.
-    mutating func anchor(_ engine: TimelineEngine, frontiers: Frontiers, settings: FusionSettings) {
+    mutating func anchor(_ engine: TimelineEngine, coverage: SessionCoverage, settings: FusionSettings) {
         let reach = settings.amendmentReachNanoseconds
-        let settled = engine.settledNanoseconds(frontiers)
+        let frontiers = coverage.frontiers
+        let position = Self.position(of: engine, coverage)
         guard reach > 0 else { return }
-        if let newest = anchors.last, settled - newest.settled < reach / 2 { return }
+        if let newest = anchors.last, position - newest.position < reach / 2 { return }
         anchors.append(
             Anchor(
-                engine: engine, frontiers: frontiers, settled: settled, voicePosition: voice.endPosition,
+                engine: engine, frontiers: frontiers, position: position,
+                settled: engine.settledNanoseconds(frontiers), voicePosition: voice.endPosition,
                 facePosition: face.endPosition, pulsePosition: pulse.endPosition,
                 windowPosition: windows.endPosition, rowPosition: rows.endPosition))
+    }
+
+    /// How far evidence has been taken. (Not how far windows are final: one may stay open for hours.)
+    private static func position(of engine: TimelineEngine, _ coverage: SessionCoverage) -> Int64 {
+        min(engine.takenNanoseconds(coverage.frontiers), coverage.witnessedNanoseconds)
     }
 
     // MARK: Evidence
@@ -112,7 +121,10 @@ struct AmendmentHistory: Sendable {
         voiceIndices = []
         facePts = []
         pulseIndices = []
-        anchors = [Anchor(engine: anchor.engine, frontiers: anchor.frontiers, settled: anchor.settled)]
+        anchors = [
+            Anchor(
+                engine: anchor.engine, frontiers: anchor.frontiers, position: anchor.position, settled: anchor.settled)
+        ]
         voice = Queue()
         face = Queue()
         pulse = Queue()
@@ -174,14 +186,15 @@ struct AmendmentHistory: Sendable {
 
     /// Forgets what is out of the amendments' reach, or of no more use. Returns the moment before which losses can be
     /// forgotten too.
-    mutating func forget(before settled: Int64, coverage: SessionCoverage, settings: FusionSettings) -> Int64 {
+    mutating func forget(engine: TimelineEngine, coverage: SessionCoverage, settings: FusionSettings) -> Int64 {
+        let settled = engine.settledNanoseconds(coverage.frontiers)
         guard !isEmpty else { return settled }
-        let oldest = settled - settings.amendmentReachNanoseconds
+        let oldest = Self.position(of: engine, coverage) - settings.amendmentReachNanoseconds
         guard coverage.hasAmendableLoss(after: oldest) else {
             forgetEverything()
             return settled
         }
-        while anchors.count > 1, anchors[1].settled <= oldest {
+        while anchors.count > 1, anchors[1].position <= oldest {
             anchors.removeFirst()
             trim(to: anchors[0])
         }

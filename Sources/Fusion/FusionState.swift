@@ -104,7 +104,7 @@ public struct FusionState: Sendable {
         try check(startNanoseconds, endNanoseconds, lane: lane)
         if hasEnded { return [] }
         if coverage[lane].hasUnknown(from: startNanoseconds, to: endNanoseconds), reason == .missing {
-            history.anchor(engine, frontiers: coverage.frontiers, settings: settings)
+            history.anchor(engine, coverage: coverage, settings: settings)
         }
         coverage[lane].giveUp(from: startNanoseconds, to: endNanoseconds, reason: reason)
         coverage.witnessCover(endingAt: endNanoseconds)
@@ -196,8 +196,7 @@ public struct FusionState: Sendable {
     }
 
     private mutating func finish() -> [TimelineEvent] {
-        let needed = history.forget(
-            before: engine.settledNanoseconds(coverage.frontiers), coverage: coverage, settings: settings)
+        let needed = history.forget(engine: engine, coverage: coverage, settings: settings)
         coverage.forgetLosses(before: needed)
         guard let end = coverage.sessionEndNanoseconds, engine.hasHandedOutEverything(upTo: end, coverage.frontiers)
         else { return [] }

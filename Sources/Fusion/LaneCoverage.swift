@@ -41,7 +41,11 @@ struct LaneCoverage: Sendable {
     mutating func giveUp(from start: Int64, to end: Int64, reason: CoverageLoss) {
         for part in unknownParts(start: start, end: end) {
             let position = losses.partitionPoint { $0.start < part.start }
-            losses.insert(Loss(start: part.start, end: part.end, reason: reason), at: position)
+            if position > 0, losses[position - 1].end == part.start, losses[position - 1].reason == reason {
+                losses[position - 1].end = part.end
+            } else {
+                losses.insert(Loss(start: part.start, end: part.end, reason: reason), at: position)
+            }
         }
         know(start: start, end: end)
     }

@@ -71,6 +71,11 @@ struct TimelineEngine: Sendable {
         }
     }
 
+    /// All evidence that starts before this has been taken.
+    func takenNanoseconds(_ frontiers: Frontiers) -> Int64 {
+        min(faceKnown(frontiers), frontiers.voice, frontiers.pulse)
+    }
+
     /// Nothing that ends before this will be handed out any more.
     func settledNanoseconds(_ frontiers: Frontiers) -> Int64 {
         min(

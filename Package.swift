@@ -19,6 +19,15 @@ func node(_ name: String, _ libraries: [Target.Dependency]) -> Target {
         linkerSettings: openVINOLinking)
 }
 
+/// Tests of a library. `not`: folders that the tests read from the source tree, or that made what they read.
+func tests(
+    _ library: String, of libraries: [Target.Dependency]? = nil, not excluded: [String] = [], resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: "\(library)Tests", dependencies: libraries ?? [.init(stringLiteral: library)], exclude: excluded,
+        resources: resources, swiftSettings: ours, linkerSettings: openVINOLinking)
+}
+
 let package = Package(
     name: "AdReact",
     products: ["demuxer", "audio-node", "face-node", "rppg-node", "fusion-node", "sink", "adreact"].map {
@@ -38,7 +47,7 @@ let package = Package(
         node("audio-node", ["Media", "Voice"]),
         node("face-node", ["Media", "Face"]),
         node("rppg-node", ["Media", "Face", "Pulse"]),
-        node("fusion-node", ["Fusion"]),
+        node("fusion-node", ["FusionKit"]),
         node("sink", ["Fusion"]),
         node("adreact", ["Fusion"]),
 
@@ -48,17 +57,23 @@ let package = Package(
             dependencies: [
                 "Wire", "StreamLog", "ZeroMQTransport", "Media", "Fusion",
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                argumentParser,
             ], swiftSettings: ours),
+        .target(
+            name: "FusionKit", dependencies: ["NodeKit", "Fusion", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: ours),
 
         // Delivery.
         .target(
             name: "Wire", dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["adreact"], swiftSettings: ours),
         .target(
-            name: "StreamLog", dependencies: [.product(name: "Collections", package: "swift-collections")],
-            swiftSettings: ours),
+            name: "StreamLog",
+            dependencies: [
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ], swiftSettings: ours),
         .target(name: "ZeroMQTransport", dependencies: ["CZeroMQ", "Wire", "StreamLog"], swiftSettings: ours),
 
         // Algorithms: no sockets, files or processes.
@@ -67,10 +82,11 @@ let package = Package(
         .target(name: "Face", dependencies: ["Media", "Inference", "COpenCV"], swiftSettings: ours),
         .target(name: "Pulse", dependencies: ["Media", "Inference", "CFFTW", "COpenBLAS"], swiftSettings: ours),
         .target(name: "Fusion", swiftSettings: ours),
-        .target(name: "Inference", dependencies: ["COpenVINO"], swiftSettings: ours, linkerSettings: openVINOLinking),
+        .target(name: "Inference", dependencies: ["COpenVINO", "CNettle"], swiftSettings: ours, linkerSettings: openVINOLinking),
 
         // C.
-        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq"),
+        .systemLibrary(name: "CNettle"),
+        .systemLibrary(name: "CZeroMQ"),
         .target(
             name: "CFFmpeg",
             linkerSettings: ["avdevice", "avformat", "avcodec", "swresample", "swscale", "avutil"].map { .linkedLibrary($0) }),
@@ -83,12 +99,15 @@ let package = Package(
             linkerSettings: ["opencv_objdetect", "opencv_imgproc", "opencv_core"].map { .linkedLibrary($0) }),
 
         // Tests: one folder per library, and real processes.
-    ] + ["StreamLog", "ZeroMQTransport", "Wire", "Media", "Voice", "Face", "Pulse", "Fusion", "Inference", "NodeKit"].map {
-        .testTarget(
-            name: "\($0)Tests", dependencies: [.init(stringLiteral: $0)], exclude: [], resources: [],
-            swiftSettings: ours, linkerSettings: openVINOLinking)
-    } + [
-        .testTarget(name: "ProcessTests", dependencies: ["NodeKit"], swiftSettings: ours)
+        tests("StreamLog"),
+        tests("Media"),
+        tests("Voice", not: ["golden", "Fixtures"]),
+        tests("Face", not: ["golden", "Fixtures"]),
+        tests("Pulse", not: ["golden"], resources: [.copy("Fixtures")]),
+        tests("Fusion", not: ["Golden"]),
+        tests("Inference", not: ["Fixtures"]),
+        tests("NodeKit"),
+        tests("Process", of: ["NodeKit"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -50,9 +50,9 @@ public struct SessionFailure: Error, Sendable, CustomStringConvertible {
         self.description = description
     }
 
-    init(_ failure: Adreact_V1_Failure) { self.init(exitCode: failure.exitCode, failure.message) }
+    package init(_ failure: Adreact_V1_Failure) { self.init(exitCode: failure.exitCode, failure.message) }
 
-    var wire: Adreact_V1_Failure {
+    package var wire: Adreact_V1_Failure {
         .with {
             $0.exitCode = exitCode
             $0.message = description

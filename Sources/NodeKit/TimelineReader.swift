@@ -55,7 +55,7 @@ public final class TimelineReader: @unchecked Sendable {
         timeline = try ReadingEnd(
             loop, endpoint: endpoint, binds: false, instance: instance,
             subscription: Subscription(
-                group: group ?? instance, member: instance, sharing: .everything, tracks: Set(SessionFusion.Track.all),
+                group: group ?? instance, member: instance, sharing: .everything, tracks: Set(TimelineTrack.all),
                 creditBytes: 1 << 20, wantsTransient: wantsOpenWindows, fromStart: fromStart),
             rejected: { logger.warning("dropped a message: \($0)") })
         timeline.delivered = { [inbox] in inbox.put(.delivery($0)) }
@@ -118,7 +118,7 @@ public final class TimelineReader: @unchecked Sendable {
 
     private func entry(_ message: WireMessage) -> [TimelineMessage] {
         let session = message.envelope.session
-        let event: TimelineEvent? = if message.envelope.track == SessionFusion.Track.seconds {
+        let event: TimelineEvent? = if message.envelope.track == TimelineTrack.seconds {
             (try? message.decode(Adreact_V1_TimelineSecond.self)).map { .second($0.row(session: session)) }
         } else {
             (try? message.decode(Adreact_V1_TimelineWindow.self))?.event(session: session)
@@ -129,7 +129,7 @@ public final class TimelineReader: @unchecked Sendable {
     private func ended(_ delivery: ReadingEnd.Delivery) -> [TimelineMessage] {
         let name = delivery.log.session
         endedTracks[name]?.insert(delivery.log.track)
-        guard endedTracks[name]?.count == SessionFusion.Track.all.count else { return [] }
+        guard endedTracks[name]?.count == TimelineTrack.all.count else { return [] }
         let end = (try? delivery.payload.decode(Adreact_V1_End.self)) ?? Adreact_V1_End()
         return [.ended(session: name, endNanoseconds: end.endNanoseconds, end.hasFailure ? SessionFailure(end.failure) : nil)]
     }

@@ -1,10 +1,18 @@
 import Fusion
 import Wire
 
+/// The tracks of a timeline. Windows of voice, face and fused are one sequence: the emotion track.
+public enum TimelineTrack {
+    public static let emotion = "emotion"
+    public static let pulse = "pulse-windows"
+    public static let seconds = "seconds"
+    public static let all = [emotion, pulse, seconds]
+}
+
 /// Evidence and timeline to and from the wire.
 extension VoiceEvidence {
     /// The speech of a voice window; `nil` where there was none.
-    init?(_ window: Adreact_V1_VoiceWindow, index: UInt64) {
+    package init?(_ window: Adreact_V1_VoiceWindow, index: UInt64) {
         guard window.hasSpeech, let index = Int64(exactly: index) else { return nil }
         self.init(
             index: index, startNanoseconds: window.speech.startNanoseconds, endNanoseconds: window.speech.endNanoseconds,
@@ -13,7 +21,7 @@ extension VoiceEvidence {
 }
 
 extension FaceEvidence {
-    init(_ frame: Adreact_V1_FaceFrame) {
+    package init(_ frame: Adreact_V1_FaceFrame) {
         self.init(
             ptsNanoseconds: frame.ptsNanoseconds, durationNanoseconds: frame.durationNanoseconds > 0 ? frame.durationNanoseconds : nil,
             logits: frame.hasFace && !frame.face.logits.isEmpty ? frame.face.logits : nil, faceCount: Int(frame.faceCount))
@@ -21,7 +29,7 @@ extension FaceEvidence {
 }
 
 extension PulseEvidence {
-    init?(_ clip: Adreact_V1_PulseClip, index: UInt64) {
+    package init?(_ clip: Adreact_V1_PulseClip, index: UInt64) {
         guard let index = Int64(exactly: index) else { return nil }
         self.init(
             index: index, startNanoseconds: clip.startNanoseconds, endNanoseconds: clip.endNanoseconds,
@@ -31,16 +39,16 @@ extension PulseEvidence {
 }
 
 extension Probabilities {
-    init?(_ values: [Double]) {
+    package init?(_ values: [Double]) {
         guard values.count == 3 else { return nil }
         self.init(positive: values[0], neutral: values[1], negative: values[2])
     }
 
-    var list: [Double] { [positive, neutral, negative] }
+    package var list: [Double] { [positive, neutral, negative] }
 }
 
 extension Adreact_V1_TimelineWindow {
-    init(_ window: TimelineWindow) {
+    package init(_ window: TimelineWindow) {
         self = .with {
             $0.lane = window.lane.rawValue
             $0.index = window.index
@@ -69,7 +77,7 @@ extension Adreact_V1_TimelineWindow {
         }
     }
 
-    init(_ retraction: TimelineRetraction) {
+    package init(_ retraction: TimelineRetraction) {
         self = .with {
             $0.lane = retraction.lane.rawValue
             $0.index = retraction.index
@@ -82,7 +90,7 @@ extension Adreact_V1_TimelineWindow {
     }
 
     /// `nil` where the message is not one that this program understands.
-    func event(session: String) -> TimelineEvent? {
+    package func event(session: String) -> TimelineEvent? {
         guard retracted else { return window(session: session).map { .window($0) } }
         return TimelineLane(rawValue: lane).map {
             .retracted(TimelineRetraction(
@@ -112,7 +120,7 @@ extension Adreact_V1_TimelineWindow {
 }
 
 extension Adreact_V1_TimelineSecond {
-    init(_ row: SecondRow) {
+    package init(_ row: SecondRow) {
         self = .with {
             $0.second = UInt32(clamping: row.second)
             $0.revision = row.revision
@@ -131,7 +139,7 @@ extension Adreact_V1_TimelineSecond {
         }
     }
 
-    func row(session: String) -> SecondRow {
+    package func row(session: String) -> SecondRow {
         SecondRow(
             session: session, second: Int64(second), revision: revision, probabilities: Probabilities(probabilities),
             sources: sources.compactMap(TimelineLane.init(rawValue:)), faceShare: faceShare, speechShare: speechShare,

@@ -250,9 +250,10 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         var cursor = member.cursors[id] ?? Cursor(announced: false, next: groups[group]?.acknowledged[id] ?? 0)
         let payload: Payload
         if !cursor.announced {
+            // What the group has acknowledged already is not sent again, and this member must not wait for it.
             cursor = Cursor(announced: true, next: max(cursor.next, log.first))
             payload = log.info
-            actions.append(.send(peer, .info(id, first: log.first, payload)))
+            actions.append(.send(peer, .info(id, first: cursor.next, payload)))
         } else if let entry = log.entry(at: cursor.next) {
             cursor.next = entry.next
             payload = entry.payload

@@ -78,7 +78,12 @@ public final class PublishingEnd {
 
     private func send(_ message: PublisherMessage<WireMessage>, to peer: Peer) {
         switch message {
-        case .info(_, _, let payload), .entry(_, _, _, let payload), .end(_, _, let payload):
+        case .info(_, let first, let payload):
+            var envelope = payload.envelope
+            envelope.sequence = first
+            let info = first == payload.envelope.sequence ? payload : WireMessage(envelope, body: payload.body)
+            loop.send([info.envelopeBytes, info.body], to: peer)
+        case .entry(_, _, _, let payload), .end(_, _, let payload):
             loop.send([payload.envelopeBytes, payload.body], to: peer)
         case .hello(let instance):
             var envelope = Envelope()

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Fusion
+import FusionKit
 import NodeKit
 
 @main

@@ -31,7 +31,7 @@ struct RPPGNode: AsyncParsableCommand {
 
         func run() async throws {
             let classifier = try NodeProcess.opening {
-                nil as (any PulseClassifier)?
+                try PPGNetwork(folder: ModelFolder.load(ModelPaths.folder(model)))
             }
             let make = { [decoderThreads] () throws -> any EvidenceProducer in
                 try PulseProducer(

@@ -185,7 +185,7 @@ struct Simulation {
 
     private mutating func tick() {
         handle(publisher.tick(now: now))
-        for peer in publisher.peers { toReader[peer, default: []].append(.heartbeat(instance: "p\(publisherLife)")) }
+        for peer in publisher.peers where toReader[peer]?.isEmpty ?? true { toReader[peer] = [.heartbeat(instance: "p\(publisherLife)")] }
         for index in readers.indices where readers[index].isAlive { handle(readers[index].machine.tick(now: now), of: index) }
     }
 

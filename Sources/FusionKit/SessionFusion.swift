@@ -1,4 +1,5 @@
 import Fusion
+import NodeKit
 import StreamLog
 import SwiftProtobuf
 import Wire
@@ -6,14 +7,6 @@ import ZeroMQTransport
 
 /// One session in the fusion node: evidence messages in, timeline messages out. Pure: no sockets, no clock.
 struct SessionFusion {
-    /// The tracks of a timeline. Windows of voice, face and fused are one sequence: the emotion track.
-    enum Track {
-        static let emotion = "emotion"
-        static let pulse = "pulse-windows"
-        static let seconds = "seconds"
-        static let all = [emotion, pulse, seconds]
-    }
-
     private let name: String
     private let instance: String
     private var fusion: FusionState
@@ -61,7 +54,7 @@ struct SessionFusion {
     /// The windows that are still open, as they look now.
     mutating func provisional() -> [WireMessage] {
         fusion.provisional().map { window in
-            let log = LogID(session: name, track: window.lane.isEmotion ? Track.emotion : Track.pulse)
+            let log = LogID(session: name, track: window.lane.isEmotion ? TimelineTrack.emotion : TimelineTrack.pulse)
             return stamp(Envelope(.transient, log, sequence: window.index), window.startNanoseconds, window.endNanoseconds, Adreact_V1_TimelineWindow(window))
         }
     }
@@ -84,7 +77,7 @@ struct SessionFusion {
         guard session == nil else { return [] }
         let info = try message.decode(Adreact_V1_Info.self)
         session = info.session
-        return Track.all.map { track in
+        return TimelineTrack.all.map { track in
             let log = LogID(session: name, track: track)
             return stamp(Envelope(.info, log), 0, 0, Adreact_V1_Info.with { $0.session = info.session })
         }
@@ -131,17 +124,17 @@ struct SessionFusion {
         events.flatMap { event -> [WireMessage] in
             switch event {
             case .window(let window):
-                let track = window.lane.isEmotion ? Track.emotion : Track.pulse
+                let track = window.lane.isEmotion ? TimelineTrack.emotion : TimelineTrack.pulse
                 return [append(track, window.startNanoseconds, window.endNanoseconds, Adreact_V1_TimelineWindow(window))]
             case .retracted(let retraction):
-                let track = retraction.lane.isEmotion ? Track.emotion : Track.pulse
+                let track = retraction.lane.isEmotion ? TimelineTrack.emotion : TimelineTrack.pulse
                 return [append(track, retraction.startNanoseconds, retraction.endNanoseconds, Adreact_V1_TimelineWindow(retraction))]
             case .second(let row):
                 let start = row.second * 1_000_000_000
-                return [append(Track.seconds, start, start + 1_000_000_000, Adreact_V1_TimelineSecond(row))]
+                return [append(TimelineTrack.seconds, start, start + 1_000_000_000, Adreact_V1_TimelineSecond(row))]
             case .ended(let end):
                 isOver = true
-                return Track.all.map { close($0, end) }
+                return TimelineTrack.all.map { close($0, end) }
             }
         }
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Fusion
 import Logging
+import NodeKit
 import StreamLog
 import Wire
 import ZeroMQTransport

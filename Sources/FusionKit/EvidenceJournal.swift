@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import NodeKit
 import StreamLog
 import Wire
 import ZeroMQTransport

@@ -1,0 +1,19 @@
+import NodeKit
+import Testing
+
+@Suite struct SessionNameTests {
+    @Test(arguments: [
+        ("clips/viewer-session.mp4", "viewer-session"), ("-", "stdin"), ("a b/ä ö.webm", "input"), ("../..", "input"),
+        ("https://user:secret@host/path/clip.mp4?token=1", "clip"), ("x/.hidden", "hidden"), ("a$b;c.mp4", "a-b-c"),
+    ]) func aSessionIsNamedAfterItsInput(input: String, name: String) {
+        #expect(SessionName.stem(of: input) == name)
+    }
+
+    @Test func inputsOfOneNameAreNumbered() {
+        #expect(SessionName.unique(["a/x.mp4", "b/x.mp4", "x-2.mp4", "c/x.mov"]) == ["x", "x-2", "x-2-2", "x-3"])
+    }
+
+    @Test func secretsOfAnAddressDoNotTravel() {
+        #expect(SessionName.publicName(of: "rtsp://user:secret@camera/live?key=1") == "rtsp://camera/live")
+    }
+}

@@ -14,8 +14,10 @@ public struct ResultFiles: Sendable {
 
     public func folder(of session: String) -> String { hasFolderPerSession ? directory + "/" + session : directory }
 
+    /// Writes nothing for an input of which nothing could be read.
     /// - Throws: `SessionFailure` where they cannot be written.
     public func write(_ session: SessionTimeline) throws {
+        guard session.failure == nil || !session.timeline.rows.isEmpty else { return }
         let folder = folder(of: session.info.name)
         try AtomicFile.write(TimelineJSON.lines(session.timeline), to: folder + "/timeline.jsonl")
         try AtomicFile.write(TimelineCSV.lines(session.timeline), to: folder + "/seconds.csv")

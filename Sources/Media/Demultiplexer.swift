@@ -131,9 +131,10 @@ public final class Demultiplexer {
             readAhead.append(copy)
             bytes += Int(copy.pointee.size)
             guard copy.pointee.stream_index == audio.pointee.index else { continue }
+            let first = audio.firstPacketTimes(pts: copy.pointee.pts, skip: copy.skippedSamples.start)
             let rate = Int64(max(1, audio.pointee.codecpar.pointee.sample_rate))
-            let priming = av_rescale(Int64(skippedSamples(of: copy).start), 1_000_000_000, rate)
-            return audio.nanoseconds(copy.pointee.pts).flatMap { MediaTimeline.plausible($0 &+ priming) } ?? stated
+            let priming = av_rescale(Int64(first.skip), 1_000_000_000, rate)
+            return first.pts.flatMap { MediaTimeline.plausible($0 &+ priming) } ?? stated
         }
         return stated
     }
@@ -181,8 +182,13 @@ public final class Demultiplexer {
         let kind = track.parameters.kind
         let stated = stream.nanoseconds(packet.pointee.duration).flatMap { $0 > 0 ? $0 : nil }
         let samples = track.sampleCounter?.count(packet, statedNanoseconds: stated)
+        var skip = packet.skippedSamples
+        var pts = track.parameters.timesAreDecodingTimes ? nil : stream.nanoseconds(packet.pointee.pts)
+        if kind == .audio, track.nextIndex == 0 {
+            (pts, skip.start) = stream.firstPacketTimes(pts: packet.pointee.pts, skip: skip.start)
+        }
         let times = MediaTimeline.StatedTimes(
-            pts: track.parameters.timesAreDecodingTimes ? nil : stream.nanoseconds(packet.pointee.pts), dts: stream.nanoseconds(packet.pointee.dts),
+            pts: pts, dts: stream.nanoseconds(packet.pointee.dts),
             durationNanoseconds: stated ?? track.defaultDurationNanoseconds, sampleCount: samples)
         guard let placed = timeline.place(kind, times) else { return nil }
         if !description.isLive, Double(placed.pts) > options.maximumMediaSeconds * 1e9 {
@@ -193,7 +199,6 @@ public final class Demultiplexer {
         let isHidden = packet.pointee.flags & AV_PKT_FLAG_DISCARD != 0
         let isKeyframe = packet.pointee.flags & AV_PKT_FLAG_KEY != 0
         let place = track.segmenter.place(ptsNanoseconds: placed.pts, isKeyframe: isKeyframe, isHidden: isHidden)
-        let skip = skippedSamples(of: packet)
         let encoded = EncodedPacket(
             track: kind, index: track.nextIndex, ptsNanoseconds: placed.pts, durationNanoseconds: placed.duration,
             isKeyframe: isKeyframe, segment: place.segment, isLeading: place.isLeading, isHidden: isHidden,
@@ -203,16 +208,6 @@ public final class Demultiplexer {
         tracks[packet.pointee.stream_index] = track
         endNanoseconds = max(endNanoseconds, placed.pts + placed.duration)
         return encoded
-    }
-
-    /// Priming and padding: two 32-bit little-endian counts, start and end.
-    private func skippedSamples(of packet: UnsafeMutablePointer<AVPacket>) -> (start: Int, end: Int) {
-        var size = 0
-        guard let bytes = av_packet_get_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, &size), size >= 8 else { return (0, 0) }
-        func count(at offset: Int) -> Int {
-            (0..<4).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) }
-        }
-        return (count(at: 0), count(at: 4))
     }
 
     private func noteTruncation() {
@@ -235,11 +230,34 @@ public final class Demultiplexer {
     }
 }
 
+extension UnsafeMutablePointer<AVPacket> {
+    /// Priming and padding: two 32-bit little-endian counts, start and end.
+    fileprivate var skippedSamples: (start: Int, end: Int) {
+        var size = 0
+        guard let bytes = av_packet_get_side_data(self, AV_PKT_DATA_SKIP_SAMPLES, &size), size >= 8 else { return (0, 0) }
+        func count(at offset: Int) -> Int {
+            (0..<4).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) }
+        }
+        return (count(at: 0), count(at: 4))
+    }
+}
+
 extension UnsafeMutablePointer<AVStream> {
     /// A time in this stream's units, as nanoseconds. `nil` where not stated.
     func nanoseconds(_ time: Int64) -> Int64? {
         guard time != ADREACT_NO_PTS else { return nil }
         let scaled = av_rescale_q(time, pointee.time_base, AVRational(num: 1, den: 1_000_000_000))
         return scaled == .min ? nil : scaled
+    }
+
+    /// Time and priming of a sound track's first packet. FFmpeg's Matroska reader states the priming of Opus only as a
+    /// negative time (in milliseconds) and in the codec's parameters (in samples); the latter are exact.
+    fileprivate func firstPacketTimes(pts: Int64, skip: Int) -> (pts: Int64?, skip: Int) {
+        let stated = nanoseconds(pts)
+        let padding = Int64(pointee.codecpar.pointee.initial_padding), rate = Int64(pointee.codecpar.pointee.sample_rate)
+        guard let stated, stated < 0, skip == 0, padding > 0, rate > 0 else { return (stated, skip) }
+        let exact = -av_rescale(padding, 1_000_000_000, rate)
+        let roundingNanoseconds: Int64 = 1_000_000
+        return abs(stated - exact) <= roundingNanoseconds ? (exact, Int(padding)) : (stated, skip)
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Inference
 import Media
+import NodeKit
 import Synchronization
 import Voice
 
@@ -15,8 +16,8 @@ struct Classify: AsyncParsableCommand {
             "probabilities" is null and "skipped" says why. A file that cannot be read gets a line on standard error.
             """)
 
-    @Option(help: "Folder of the model.", completion: .directory)
-    var model = "Models/voice"
+    @Option(help: "Voice model: a folder, or a name in Models.", completion: .directory)
+    var model = "voice"
 
     @Option(help: "Files to work on at the same time.")
     var jobs = max(1, ProcessInfo.processInfo.activeProcessorCount)
@@ -29,13 +30,10 @@ struct Classify: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let folder: ModelFolder
-        do {
-            folder = try ModelFolder.load(model)
+        let folder = try NodeProcess.opening {
+            let folder = try ModelFolder.load(ModelPaths.folder(model))
             _ = try VoiceFrontEnd(folder: folder, settings: .init())
-        } catch {
-            StandardError.line("audio-node: \(error)")
-            throw ExitCode(69)
+            return folder
         }
         let queue = FileQueue(count: files.count)
         let output = OrderedOutput()
@@ -60,9 +58,9 @@ struct Classify: AsyncParsableCommand {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             return .line(String(decoding: try encoder.encode(Line(path, windows)), as: UTF8.self))
         } catch let error as MediaError {
-            return .failure("audio-node: \(error)", exitCode: error.code == .notFound ? 66 : 65)
+            return .failure("audio-node: \(error)", exitCode: error.code == .notFound ? ExitStatus.noInput : ExitStatus.badInput)
         } catch {
-            return .failure("audio-node: \(path): \(error)", exitCode: 70)
+            return .failure("audio-node: \(path): \(error)", exitCode: ExitStatus.internalError)
         }
     }
 

@@ -16,7 +16,7 @@ struct ClipAnalysis {
         guard acceptsShortSpeech, !windows.contains(where: \.hasSpeech) else { return windows }
         var patient = settings
         patient.gate.shortestSpeechSeconds = 0.1
-        patient.gate.leastSpreadDB = 0
+        patient.gate.leastFluctuationDB = 0
         return try analyze(path, settings: patient)
     }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import Voice
 
@@ -56,6 +57,14 @@ struct SpeechGateTests {
             let reasons: [SkipReason] = levelDBFS < -57 ? [.silence, .tooShort] : [.steadyNoise]
             #expect(reasons.contains { finding == .skipped($0) })
         }
+    }
+
+    @Test("takes no slow swell of noise for speech")
+    func swell() {
+        let swelling = pink(seed: 21).enumerated().map { i, sample in
+            sample * 0.02 * (1 + 0.5 * sin(2 * .pi * 0.3 * Float(i) / 48_000))
+        }
+        #expect(swelling.withUnsafeBufferPointer { gate.find(in: $0) } == .skipped(.steadyNoise))
     }
 
     @Test("does not count padding as speech, nor its edge as unevenness")

@@ -13,11 +13,14 @@ public final class SpeechGate {
     private let settings: SpeechGateSettings
     private let joinSamples: Double
     private let shortestSpeechSamples: Double
+    private let neighbourhoodFrames: Int
 
     public init(settings: SpeechGateSettings, sampleRateHz: Int) {
         self.settings = settings
         joinSamples = settings.joinSeconds * Double(sampleRateHz)
         shortestSpeechSamples = settings.shortestSpeechSeconds * Double(sampleRateHz)
+        let frames = settings.neighbourhoodSeconds * Double(sampleRateHz) / Double(max(1, settings.frameHopSamples))
+        neighbourhoodFrames = Int(min(max(1, frames), 10_000).rounded())
     }
 
     /// - Parameter audibleSamples: how much of the window, from its start, is audio; the rest is padding. All by default.
@@ -30,11 +33,11 @@ public final class SpeechGate {
 
         let audible = min(audibleSamples ?? window.count, window.count)
         let stretches = runs.map { samples(of: $0, limit: audible) }
-        guard let longest = stretches.indices.max(by: { stretches[$0].count < stretches[$1].count || (stretches[$0].count == stretches[$1].count && $0 > $1) }),
-            Double(stretches[longest].count) >= shortestSpeechSamples
+        let longestCount = stretches.map(\.count).max() ?? 0
+        guard Double(longestCount) >= shortestSpeechSamples, let longest = stretches.firstIndex(where: { $0.count == longestCount })
         else { return .skipped(.tooShort) }
 
-        guard spread(of: levels[runs[longest]]) >= settings.leastSpreadDB else { return .skipped(.steadyNoise) }
+        guard fluctuation(of: levels[runs[longest]]) >= settings.leastFluctuationDB else { return .skipped(.steadyNoise) }
         return .speech(stretches[longest])
     }
 
@@ -82,15 +85,23 @@ public final class SpeechGate {
         return start..<max(start, min(run.upperBound * settings.frameHopSamples, limit))
     }
 
-    /// Distance in dB between two percentiles of the levels, each the nearest rank.
-    private func spread(of levels: ArraySlice<Float>) -> Float {
-        let sorted = levels.sorted()
-        func level(_ percentile: Float) -> Float {
-            let rank = (percentile / 100 * Float(sorted.count - 1)).rounded()
-            return sorted[min(max(0, Int(rank)), sorted.count - 1)]
-        }
+    /// How much the levels fluctuate, in dB: the distance between two percentiles (nearest rank) of the levels, each less
+    /// the mean of its neighbourhood, so that slow swells do not count.
+    private func fluctuation(of levels: ArraySlice<Float>) -> Float {
         // A frame of digital silence between words is no louder than the quietest 16-bit noise (-96 dBFS).
         let quietest: Float = 1.6e-5
-        return 20 * log10f(max(level(settings.spreadPercentiles.upperBound), quietest) / max(level(settings.spreadPercentiles.lowerBound), quietest))
+        let decibels = levels.map { 20 * log10f(max($0, quietest)) }
+        let reach = neighbourhoodFrames / 2
+        let deviations = decibels.indices.map { frame in
+            let sum = (frame - reach...frame + reach).reduce(Float(0)) { sum, neighbour in
+                sum + decibels[min(max(0, neighbour), decibels.count - 1)]
+            }
+            return decibels[frame] - sum / Float(2 * reach + 1)
+        }.sorted()
+        func level(_ percentile: Float) -> Float {
+            let rank = (percentile / 100 * Float(deviations.count - 1)).rounded()
+            return deviations[min(max(0, Int(rank)), deviations.count - 1)]
+        }
+        return level(settings.fluctuationPercentiles.upperBound) - level(settings.fluctuationPercentiles.lowerBound)
     }
 }

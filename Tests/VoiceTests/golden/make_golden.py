@@ -11,6 +11,7 @@ import librosa
 import numpy as np
 import scipy.signal
 import torch
+from scipy.ndimage import uniform_filter1d
 from whisper.audio import log_mel_spectrogram
 
 from signals import CASES, RATE_HZ, WINDOW_SAMPLES, utterance
@@ -18,7 +19,7 @@ from signals import CASES, RATE_HZ, WINDOW_SAMPLES, utterance
 FIXTURES = Path(__file__).parent.parent / "Fixtures"
 
 
-def gate(samples: np.ndarray, threshold=0.2, join=0.3, shortest=1.0, floor_dbfs=-57.0, least_spread_db=6.0) -> dict:
+def gate(samples: np.ndarray, threshold=0.2, join=0.3, shortest=1.0, floor_dbfs=-57.0, least_fluctuation_db=5.5) -> dict:
     """The gate of the design, on librosa's frames and librosa's splitting."""
     rms = librosa.feature.rms(y=samples, frame_length=2048, hop_length=512, center=True)[0]
     if rms.max() <= 10 ** (floor_dbfs / 20):
@@ -34,9 +35,10 @@ def gate(samples: np.ndarray, threshold=0.2, join=0.3, shortest=1.0, floor_dbfs=
     longest = max(joined, key=lambda run: run[1] - run[0])
     if longest[1] - longest[0] < shortest * RATE_HZ:
         return {"skipped": "tooShort"}
-    frames = np.sort(rms[longest[0] // 512 : -(-longest[1] // 512)])
-    low, high = np.percentile(frames, [10, 90], method="nearest")
-    if 20 * np.log10(high / low) < least_spread_db:
+    decibels = 20 * np.log10(np.maximum(rms[longest[0] // 512 : -(-longest[1] // 512)], 1.6e-5))
+    # 0.5 s are 47 frames.
+    low, high = np.percentile(decibels - uniform_filter1d(decibels, 47, mode="nearest"), [10, 90], method="nearest")
+    if high - low < least_fluctuation_db:
         return {"skipped": "steadyNoise"}
     return {"speech": longest}
 

@@ -2,7 +2,7 @@
 
     python pulse_semisynthetic.py --clips CLIPS --waves stress-predict --out /tmp/pulse-semisynthetic
 
-Real face clips, played forwards and backwards to the wanted length, get the real pulse wave of a person's wrist into their
+Real face clips, played forwards and backwards to the wanted length (of very short ones a frame, moved as a whole), get the real pulse wave of a person's wrist into their
 skin-coloured pixels: relative strengths 0.33, 0.77, 0.53 for R, G, B (de Haan and van Leest 2014), up to 1.2 % of the
 pixel value, peak to peak, in green. Then head motion, light and camera noise, and H.264. Without a pulse: still
 photographs (one frame of a clip) under the same treatment. The injected wave is the exact truth; how skin scatters it
@@ -21,11 +21,13 @@ from scipy import ndimage, signal
 
 SEED = 20261123
 RATE = 30
-SECONDS = 20
+SECONDS = 18
 WINDOW_SECONDS = 12
 STRENGTHS = np.array([0.33, 0.77, 0.53]) / 0.77
-SOURCES = ["portrait-no-audio.mp4", "sad-then-happy.mp4", "talker-1.mp4", "talker-2.mp4", "talker-3.mp4",
-           "expressive-no-audio.mp4", "single-face.mp4", "grid-1.mpg", "grid-3.mpg", "grid-5.mpg"]
+# Long enough to be played forwards and backwards without repeating movements at the rate of a heart.
+MOVING = ["sad-then-happy.mp4", "talker-1.mp4", "talker-2.mp4", "talker-3.mp4"]
+# Too short for that: one frame of them, which is moved as a whole.
+STILL = ["expressive-no-audio.mp4", "single-face.mp4", "grid-1.mpg", "grid-3.mpg", "grid-5.mpg", "pulse-face-30s.mp4"]
 # Amplitude of the head's motion, pixels, and its speed, Hz.
 MOTIONS = dict(none=(0, 0.2), low=(2, 0.3), high=(8, 0.6))
 LIGHTS = dict(steady=0.0, drifting=0.03)
@@ -40,7 +42,8 @@ def main():
     rng = np.random.default_rng(SEED)
     waves = pulse_segments(options.waves, rng)
     truth = {}
-    jobs = [(source, kind) for kind in ("pulse", "photograph", "pulse", "pulse", "photograph", "pulse") for source in SOURCES]
+    jobs = [(source, kind) for kind in ("pulse", "photograph", "pulse", "pulse", "photograph", "pulse")
+            for source in MOVING + STILL]
     for number, (source, kind) in enumerate(jobs):
         settings = dict(
             source=source, kind=kind, motion=list(MOTIONS)[number % 3], light=list(LIGHTS)[number // 3 % 2],
@@ -53,9 +56,9 @@ def main():
             settings["windows"] = window_rates(wave["values"])
         make_clip(options.clips / source, options.out / f"{name}.mp4", wave["values"], settings, rng)
         truth[f"{name}.mp4"] = settings | dict(person=wave["person"])
+        (options.out / "truth.json").write_text(json.dumps(truth, indent=1))
         print(name, settings["motion"], settings["light"], settings["crf"], settings["strength"],
               list(settings.get("windows", {}).values())[:1], flush=True)
-    (options.out / "truth.json").write_text(json.dumps(truth, indent=1))
 
 
 def pulse_segments(folder, rng, count=40):
@@ -115,13 +118,13 @@ def skin(frame):
     r, g, b = (frame[..., k].astype(np.float32) for k in range(3))
     cb = 128 - 0.169 * r - 0.331 * g + 0.5 * b
     cr = 128 + 0.5 * r - 0.419 * g - 0.081 * b
-    mask = ((cb > 77) & (cb < 127) & (cr > 133) & (cr < 178)).astype(np.float32)
+    mask = ((cb > 50) & (cb < 127) & (cr > 133) & (cr < 178)).astype(np.float32)
     return ndimage.uniform_filter(mask, 7)
 
 
 def make_clip(source, target, wave, settings, rng):
     frames = read_frames(source)
-    if settings["kind"] == "photograph":
+    if settings["kind"] == "photograph" or source.name in STILL:
         frames = frames[len(frames) // 2:len(frames) // 2 + 1]
     count, height, width, _ = frames.shape
     period = max(1, 2 * (count - 1))

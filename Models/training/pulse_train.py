@@ -28,6 +28,8 @@ VALIDATION_PEOPLE = 4
 EPOCHS = 160
 PATIENCE = 6
 BATCH = 512
+# Of each person and class, drawn anew in every epoch.
+PER_CLASS = 300
 LEARNING_RATE = 1e-4
 WEIGHT_DECAY = 0.03
 POSITIVE_LOGIT = -30.0
@@ -122,11 +124,16 @@ def gather(clips, people):
             np.concatenate([clips[person]["y"] for person in people]))
 
 
-def undersampled(y, rng):
-    """Indices with equally many of both classes."""
-    classes = [np.flatnonzero(y == label) for label in (0, 1)]
-    count = min(map(len, classes))
-    return np.concatenate([rng.choice(members, count, replace=False) for members in classes])
+def undersampled(clips, people, rng):
+    """Indices into gather(clips, people): of each person equally many clips of both classes, PER_CLASS at most."""
+    chosen, offset = [], 0
+    for person in people:
+        y = clips[person]["y"]
+        classes = [np.flatnonzero(y == label) for label in (0, 1)]
+        count = min(PER_CLASS, *map(len, classes))
+        chosen += [offset + rng.choice(members, count, replace=False) for members in classes]
+        offset += len(y)
+    return np.concatenate(chosen)
 
 
 # Training and measuring
@@ -141,11 +148,11 @@ def train(clips, people, validation_people, seed, epochs):
     best = (np.inf, 0, None)
     if validation_people:
         vx, vy = gather(clips, validation_people)
-        chosen = undersampled(vy, rng)
+        chosen = undersampled(clips, validation_people, rng)
         vx, vy = vx[chosen], vy[chosen]
     for epoch in range(1, epochs + 1):
         network.train()
-        order = rng.permutation(undersampled(y, rng))
+        order = rng.permutation(undersampled(clips, people, rng))
         for start in range(0, len(order) - BATCH + 1, BATCH):
             batch = order[start:start + BATCH]
             loss = nn.functional.cross_entropy(network(torch.from_numpy(x[batch])), torch.from_numpy(y[batch]))

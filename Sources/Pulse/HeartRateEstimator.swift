@@ -2,13 +2,16 @@ import Foundation
 
 /// Finds the heart rate in the colour of skin over some seconds, and says how far it can be believed.
 ///
-/// The rate is the highest peak of the wave's spectrum; of a finger on the lens, that of the beats in a narrow band around
-/// the peak (of an irregular heart the spectrum has no single peak). Confidence comes from what a pulse has and noise has not: a narrow
-/// peak, the same rate by other methods, in other parts of the face and in both halves of the window.
+/// The rate is the highest peak of the power that the waves of different methods and of different parts of the face have in
+/// common; of a finger on the lens, the rate of the beats in a narrow band around that peak (of an irregular heart the
+/// spectrum has no single peak). Confidence comes from what a pulse has and noise has not: a narrow peak, the same rate by every method, the
+/// same wave in every part of the face, the same rate throughout.
 public struct HeartRateEstimator: Sendable {
     public let settings: PulseSettings
 
-    public init(settings: PulseSettings = PulseSettings()) {
+    /// - Throws: `PulseError.invalidSettings` if no method is named.
+    public init(settings: PulseSettings = PulseSettings()) throws(PulseError) {
+        guard !settings.methods.isEmpty else { throw .invalidSettings("no method to compute the pulse wave by") }
         self.settings = settings
     }
 
@@ -16,20 +19,20 @@ public struct HeartRateEstimator: Sendable {
     /// - Throws: `PulseError`, for settings that do not fit the window.
     public func estimate(_ window: SkinWindow) throws(PulseError) -> HeartRateEstimate {
         let isContact = window.isContact
-        let method = isContact ? PulseMethodName.red : settings.method
-        let wave = try method.method.wave(of: window.trace)
-        let amplitude = peakToPeak(wave)
-        guard amplitude > 0, let spectral = try spectralRate(of: wave) else {
-            return HeartRateEstimate(wave: wave, amplitude: amplitude, unknownReason: .noPulse)
+        let waves = try PulseWaves(of: window, methods: isContact ? [.red] : settings.methods)
+        let amplitude = peakToPeak(waves.whole[0])
+        guard amplitude > 0, let spectral = try spectralRate(of: waves) else {
+            return HeartRateEstimate(wave: waves.whole[0], amplitude: amplitude, unknownReason: .noPulse)
         }
-        let beats = try beatRate(of: wave, near: spectral.frequencyHz)
+        let beats = try beatRate(of: waves.whole[0], near: spectral.frequencyHz)
 
         var evidence = PulseEvidenceTerms()
         evidence.signalToNoiseDecibels = spectral.signalToNoiseDecibels
-        evidence.methodAgreement = try methodAgreement(
-            window.trace, with: spectral.frequencyHz, others: others(than: method, isContact: isContact))
-        evidence.regionAgreement = try regionAgreement(window.regionTraces, near: spectral.frequencyHz)
-        evidence.halvesAgreement = try halvesAgreement(wave, with: spectral.frequencyHz)
+        if !isContact {
+            evidence.methodAgreement = try methodAgreement(window, waves, with: spectral.frequencyHz)
+            evidence.regionAgreement = try regionAgreement(waves, near: spectral.frequencyHz)
+        }
+        evidence.halvesAgreement = try halvesAgreement(waves, with: spectral.frequencyHz)
         evidence.beatAgreement = beats.map { agreement($0.meanFrequencyHz - spectral.frequencyHz, widthBPM: 5) } ?? 0
         evidence.beatRegularity = beats.map { 1 - min(1, $0.variation) } ?? 0
 
@@ -49,11 +52,34 @@ public struct HeartRateEstimator: Sendable {
             heartRateBPM: reason == nil ? rate : nil, bestGuessBPM: rate,
             confidence: reason == .implausibleAmplitude ? 0 : confidence,
             signalQuality: 1 / (1 + exp(-(spectral.signalToNoiseDecibels - 1) / 2.5)), evidence: evidence,
-            wave: wave, amplitude: amplitude, unknownReason: reason)
+            wave: waves.whole[0], amplitude: amplitude, unknownReason: reason)
+    }
+}
+
+/// The waves of one window.
+private struct PulseWaves {
+    /// By method, of all skin together.
+    var whole: [[Double]]
+    /// By region, then by method; empty with one region.
+    var byRegion: [[[Double]]]
+
+    init(of window: SkinWindow, methods: [PulseMethodName]) throws(PulseError) {
+        func waves(_ trace: ColourTrace) throws(PulseError) -> [[Double]] {
+            var waves: [[Double]] = []
+            for method in methods { waves.append(try method.method.wave(of: trace)) }
+            return waves
+        }
+        whole = try waves(window.trace)
+        byRegion = []
+        for trace in window.regionTraces { byRegion.append(try waves(trace)) }
     }
 
-    private func others(than method: PulseMethodName, isContact: Bool) -> [PulseMethodName] {
-        isContact ? [] : [.pos, .chrom, .green].filter { $0 != method }
+    /// The same, of a part of the window.
+    func part(_ range: Range<Int>) -> PulseWaves {
+        var part = self
+        part.whole = whole.map { Array($0[range]) }
+        part.byRegion = byRegion.map { $0.map { Array($0[range]) } }
+        return part
     }
 }
 
@@ -114,8 +140,8 @@ extension HeartRateEstimator {
     private var lowHz: Double { settings.heartRate.lowestBPM / 60 }
     private var highHz: Double { settings.heartRate.highestBPM / 60 }
 
-    private func spectralRate(of wave: [Double]) throws(PulseError) -> Spectral? {
-        let spectrum = try PowerSpectrum(of: wave, rateHz: settings.gridRateHz)
+    private func spectralRate(of waves: PulseWaves) throws(PulseError) -> Spectral? {
+        let spectrum = try commonSpectrum(of: waves)
         guard var peak = spectrum.peak(lowHz: lowHz, highHz: highHz) else { return nil }
         let half = peak.frequencyHz / 2
         if half > lowHz, let lower = spectrum.peak(lowHz: half * 0.94, highHz: half * 1.06),
@@ -126,6 +152,41 @@ extension HeartRateEstimator {
         return Spectral(
             frequencyHz: peak.frequencyHz,
             signalToNoiseDecibels: spectrum.signalToNoiseDecibels(at: peak.frequencyHz, lowHz: lowHz, highHz: 4))
+    }
+
+    /// What the waves of different regions have in common, by different methods; where there is one region or one method only,
+    /// what there is.
+    private func commonSpectrum(of waves: PulseWaves) throws(PulseError) -> PowerSpectrum {
+        func spectra(_ waves: [[Double]]) throws(PulseError) -> [WaveSpectrum] {
+            var spectra: [WaveSpectrum] = []
+            for wave in waves { spectra.append(try WaveSpectrum(of: wave, rateHz: settings.gridRateHz)) }
+            return spectra
+        }
+        var regions: [[WaveSpectrum]] = []
+        for region in waves.byRegion { regions.append(try spectra(region)) }
+        var pairs: [(WaveSpectrum, WaveSpectrum)] = []
+        if regions.isEmpty {
+            let whole = try spectra(waves.whole)
+            if whole.count == 1 { return PowerSpectrum(of: whole[0]) }
+            for (first, second) in Self.pairs(whole.count, isOrdered: false) { pairs.append((whole[first], whole[second])) }
+        } else {
+            for (first, second) in Self.pairs(regions.count, isOrdered: true) {
+                if waves.whole.count == 1 { pairs.append((regions[first][0], regions[second][0])) }
+                for (one, other) in Self.pairs(waves.whole.count, isOrdered: false) {
+                    pairs.append((regions[first][one], regions[second][other]))
+                }
+            }
+        }
+        return PowerSpectrum(common: pairs)
+    }
+
+    /// All pairs of different indices below a count; each once, or in both orders.
+    private static func pairs(_ count: Int, isOrdered: Bool) -> [(Int, Int)] {
+        (0..<count).flatMap { first in
+            (0..<count).compactMap { second in
+                first < second || (isOrdered && first > second) ? (first, second) : nil
+            }
+        }
     }
 
     /// The mean rate of the beats in the band around a frequency, and how much their intervals vary (the standard deviation by
@@ -157,43 +218,48 @@ extension HeartRateEstimator {
         return try filter.filterZeroPhase(wave)
     }
 
-    /// How well other methods find the same rate, 0...1; nil if there are none.
+    /// How well each method finds the same rate by itself, over all skin: the mean over POS, CHROM and GREEN, 0...1.
     private func methodAgreement(
-        _ trace: ColourTrace, with frequencyHz: Double, others: [PulseMethodName]
-    ) throws(PulseError) -> Double? {
-        guard !others.isEmpty else { return nil }
+        _ window: SkinWindow, _ waves: PulseWaves, with frequencyHz: Double
+    ) throws(PulseError) -> Double {
+        let methods: [PulseMethodName] = [.pos, .chrom, .green]
         var sum = 0.0
-        for other in others {
-            if let rate = try spectralRate(of: try other.method.wave(of: trace)) {
-                sum += agreement(rate.frequencyHz - frequencyHz, widthBPM: 5)
+        for method in methods {
+            let wave: [Double]
+            if let known = settings.methods.firstIndex(of: method) {
+                wave = waves.whole[known]
+            } else {
+                wave = try method.method.wave(of: window.trace)
+            }
+            let spectrum = PowerSpectrum(of: try WaveSpectrum(of: wave, rateHz: settings.gridRateHz))
+            if let peak = spectrum.peak(lowHz: lowHz, highHz: highHz) {
+                sum += agreement(peak.frequencyHz - frequencyHz, widthBPM: 5)
             }
         }
-        return sum / Double(others.count)
+        return sum / Double(methods.count)
     }
 
-    /// How much the waves of single regions move together around a frequency: the mean of the correlations of their pairs, -1...1. nil with one region.
-    ///
-    /// Noise of the camera and of the codec differs from region to region; a pulse is the same in all of them.
-    private func regionAgreement(_ traces: [ColourTrace], near frequencyHz: Double) throws(PulseError) -> Double? {
-        guard traces.count > 1 else { return nil }
-        var waves: [[Double]] = []
-        for trace in traces { waves.append(try narrowBand(try settings.method.method.wave(of: trace), around: frequencyHz)) }
-        var (sum, pairs) = (0.0, 0.0)
-        for first in waves.indices {
-            for second in (first + 1)..<waves.count {
-                sum += correlation(waves[first], waves[second])
-                pairs += 1
-            }
+    /// How much the waves of single regions move together around a frequency: the mean of the correlations of their pairs,
+    /// -1...1. nil with one region.
+    private func regionAgreement(_ waves: PulseWaves, near frequencyHz: Double) throws(PulseError) -> Double? {
+        guard !waves.byRegion.isEmpty else { return nil }
+        let pairs = Self.pairs(waves.byRegion.count, isOrdered: false)
+        var sum = 0.0
+        for method in waves.whole.indices {
+            var narrow: [[Double]] = []
+            for region in waves.byRegion { narrow.append(try narrowBand(region[method], around: frequencyHz)) }
+            sum += pairs.reduce(0) { $0 + correlation(narrow[$1.0], narrow[$1.1]) }
         }
-        return sum / pairs
+        return sum / Double(max(1, pairs.count * waves.whole.count))
     }
 
     /// Whether the first and the last two thirds of the window have the rate of the whole, 0...1.
-    private func halvesAgreement(_ wave: [Double], with frequencyHz: Double) throws(PulseError) -> Double {
-        let length = wave.count * 2 / 3
+    private func halvesAgreement(_ waves: PulseWaves, with frequencyHz: Double) throws(PulseError) -> Double {
+        let count = waves.whole[0].count
+        let length = count * 2 / 3
         var sum = 0.0
-        for part in [wave.prefix(length), wave.suffix(length)] {
-            if let rate = try spectralRate(of: Array(part)) {
+        for range in [0..<length, (count - length)..<count] {
+            if let rate = try spectralRate(of: waves.part(range)) {
                 sum += agreement(rate.frequencyHz - frequencyHz, widthBPM: 8) / 2
             }
         }

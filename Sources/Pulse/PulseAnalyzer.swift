@@ -40,7 +40,7 @@ public struct PulseAnalyzer: Sendable {
         }
         self.settings = settings
         self.classifier = classifier
-        estimator = HeartRateEstimator(settings: settings)
+        estimator = try HeartRateEstimator(settings: settings)
         clipNanoseconds = Int64((settings.clipSeconds * 1e9).rounded())
         reachBackNanoseconds = Int64((settings.reachBackSeconds * 1e9).rounded())
         nextIndex = max(0, firstClipIndex)

@@ -67,8 +67,8 @@ public struct PlaneOrthogonalToSkin: PulseMethod {
 
 /// CHROM: two chrominance signals, combined so that specular reflection cancels.
 ///
-/// De Haan and Jeanne, "Robust pulse rate from chrominance-based rPPG", IEEE Trans. Biomed. Eng. 60 (2013), with its
-/// sign turned. The channels are normalised by a running mean and the chrominance band-passed over the whole trace,
+/// De Haan and Jeanne, "Robust pulse rate from chrominance-based rPPG", IEEE Trans. Biomed. Eng. 60 (2013). The
+/// channels are normalised by a running mean and the chrominance band-passed over the whole trace,
 /// then weighed anew in every window; Hann windows overlap by half.
 public struct ChrominanceMethod: PulseMethod {
     public var windowSeconds = 1.6
@@ -95,7 +95,7 @@ public struct ChrominanceMethod: PulseMethod {
             let ratio = spread > 0 ? standardDeviation(x[range]) / spread : 0
             for index in range {
                 let weight = hann(index - start, of: 2 * half)
-                wave[index] -= weight * (x[index] - ratio * y[index])
+                wave[index] += weight * (x[index] - ratio * y[index])
             }
         }
         return wave

@@ -14,8 +14,8 @@ public struct PulseSettings: Sendable, Codable, Equatable {
     public var lowestFrameRateHz = 12.0
     /// The grid on which waves are computed, Hz.
     public var gridRateHz = 30.0
-    /// The method whose wave is used; the others must agree with it.
-    public var method = PulseMethodName.pos
+    /// The methods whose common power tells the heart rate; the wave that is passed on is the first one's.
+    public var methods: [PulseMethodName] = [.pos, .chrom]
     public var heartRate = HeartRateSettings()
 
     public init() {}

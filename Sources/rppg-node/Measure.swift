@@ -25,8 +25,10 @@ struct Measure: ParsableCommand {
     var models =
         (ProcessInfo.processInfo.environment["ADREACT_PREFIX"] ?? "/opt/adreact") + "/models/mediapipe"
 
-    @Option(help: "How the pulse wave is computed: pos, chrom or green.")
-    var method = PulseMethodName.pos
+    @Option(
+        name: .customLong("method"), parsing: .upToNextOption,
+        help: "The methods whose common power tells the heart rate: pos, chrom, green (default: pos chrom).")
+    var methods = PulseSettings().methods
 
     @Flag(help: "Also print what each heart rate was judged by.")
     var details = false
@@ -37,7 +39,7 @@ struct Measure: ParsableCommand {
 
     func run() throws {
         var settings = PulseSettings()
-        settings.method = method
+        settings.methods = methods
         var failure: ExitCode?
         for input in tables.map(Input.table) + videos.map(Input.video) {
             do {

@@ -1,18 +1,18 @@
 import Foundation
 
-/// The power of a wave over frequency, fine enough to read a heart rate off.
-public struct PowerSpectrum: Sendable {
-    /// `power[k]` is at `k * resolutionHz`.
-    public let power: [Double]
-    public let resolutionHz: Double
+/// The Fourier transform of a wave, fine enough to read a heart rate off.
+struct WaveSpectrum {
+    var real, imaginary: [Double]
+    /// Bin k is at `k * resolutionHz`.
+    var resolutionHz: Double
 
-    /// Takes off the trend (a cubic), weighs by a Hann window, and pads with zeros: the bins lie closer than 0.5 bpm, the width of
-    /// a peak stays that of the window.
+    /// Takes off the trend (a cubic), weighs by a Hann window, and pads with zeros: the bins lie closer than 0.5 bpm, the
+    /// width of a peak stays that of the window.
     ///
     /// - Parameters:
     ///   - wave: At least 8 points.
     ///   - rateHz: Points in a second.
-    public init(of wave: [Double], rateHz: Double) throws(PulseError) {
+    init(of wave: [Double], rateHz: Double) throws(PulseError) {
         let count = wave.count
         guard count >= 8 else { throw .tooShort(samples: count, needed: 8) }
         let level = try PolynomialDetrend(sampleCount: count, degree: 3).detrend(wave)
@@ -21,9 +21,33 @@ public struct PowerSpectrum: Sendable {
         }
         var length = 1
         while Double(length) < max(Double(count), rateHz * 128) { length *= 2 }
-        let (real, imaginary) = try RealFourierTransform(length: length).transform(weighted)
-        power = real.indices.map { real[$0] * real[$0] + imaginary[$0] * imaginary[$0] }
+        (real, imaginary) = try RealFourierTransform(length: length).transform(weighted)
         resolutionHz = rateHz / Double(length)
+    }
+}
+
+/// Power over frequency.
+struct PowerSpectrum {
+    /// `power[k]` is at `k * resolutionHz`.
+    private(set) var power: [Double]
+    let resolutionHz: Double
+
+    init(of wave: WaveSpectrum) {
+        power = zip(wave.real, wave.imaginary).map { $0 * $0 + $1 * $1 }
+        resolutionHz = wave.resolutionHz
+    }
+
+    /// The power that waves have in common: the sum of the real parts of the cross-spectra of pairs, 0 where that is
+    /// negative. What differs from wave to wave, as noise does, cancels.
+    ///
+    /// - Parameter pairs: At least one; all of one resolution.
+    init(common pairs: [(WaveSpectrum, WaveSpectrum)]) {
+        var sum = [Double](repeating: 0, count: pairs.map(\.0.real.count).min() ?? 0)
+        for (a, b) in pairs {
+            for bin in sum.indices { sum[bin] += a.real[bin] * b.real[bin] + a.imaginary[bin] * b.imaginary[bin] }
+        }
+        power = sum.map { max(0, $0) }
+        resolutionHz = pairs.first?.0.resolutionHz ?? 1
     }
 
     func bins(_ lowHz: Double, _ highHz: Double) -> Range<Int> {

@@ -143,7 +143,7 @@ def relative(x, reach):
 
 
 def chrom(rgb, rate):
-    """de Haan and Jeanne 2013, normalised and band-passed over the whole trace; sign turned."""
+    """de Haan and Jeanne 2013, normalised and band-passed over the whole trace."""
     half = int(np.ceil(0.8 * rate))
     r, g, b = (relative(rgb[:, k], half) for k in range(3))
     sos = signal.butter(3, [0.7, 4], "bandpass", fs=rate, output="sos")
@@ -155,7 +155,7 @@ def chrom(rgb, rate):
         index = np.arange(max(0, start), min(len(x), start + 2 * half))
         alpha = x[index].std() / y[index].std()
         out[index] += window[index - start] * (x[index] - alpha * y[index])
-    return -out
+    return out
 
 
 def methods(rng):

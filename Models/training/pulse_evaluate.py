@@ -1,0 +1,134 @@
+"""Measures `rppg-node measure` against known heart rates, and fits its confidence.
+
+    python pulse_evaluate.py --node ../../.build/release/rppg-node --semisynthetic /tmp/pulse-semisynthetic \
+        --welltory welltory-ppg [--methods pos+chrom pos ...] [--fit]
+
+--semisynthetic  what pulse_semisynthetic.py wrote
+--welltory       recordings of finger and camera, with the RR intervals of a chest strap
+--fit            also fits the constants of ConfidenceModel (logistic regression) and prints them; the confidence that is reported then is
+                 that of a fit which has not seen the clip's source (leave one source out)
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+
+import numpy as np
+
+TOLERANCE_BPM = 5
+TERMS = ["signalToNoiseDecibels", "methodAgreement", "regionAgreement", "halvesAgreement", "beatAgreement", "beatRegularity"]
+
+
+def measure(node, arguments):
+    """One JSON object for each input."""
+    output = subprocess.run([node, "measure", "--details", *map(str, arguments)], capture_output=True, check=True, text=True)
+    return [json.loads(line) for line in output.stdout.splitlines()]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--node", required=True, type=pathlib.Path)
+    parser.add_argument("--semisynthetic", type=pathlib.Path)
+    parser.add_argument("--welltory", type=pathlib.Path)
+    parser.add_argument("--methods", nargs="+", default=["pos+chrom", "pos", "chrom", "green"])
+    parser.add_argument("--fit", action="store_true")
+    options = parser.parse_args()
+    if options.welltory:
+        welltory(options)
+    if options.semisynthetic:
+        for method in options.methods:
+            semisynthetic(options, method)
+
+
+def welltory(options):
+    folders = sorted(options.welltory.glob("subject_*"))
+    results = measure(options.node, ["--rgb", *(folder / "PPG.csv" for folder in folders)])
+    errors = []
+    for folder, result in zip(folders, results):
+        intervals = np.array((folder / "RR.txt").read_text().split(), float)
+        truth = 60000 / intervals.mean()
+        rate = result["heartRateBPM"]
+        print(f"{folder.name}: RR {truth:.1f} bpm, measured {rate}, confidence {result['confidence']}")
+        if rate is not None:
+            errors.append(abs(rate - truth))
+    print(f"finger: {len(errors)} of {len(folders)} reported, mean absolute error {np.mean(errors):.2f} bpm")
+
+
+def semisynthetic(options, method):
+    truth = json.loads((options.semisynthetic / "truth.json").read_text())
+    rows = []
+    cache = options.semisynthetic / f"measured-{method}.json"
+    node_time = options.node.stat().st_mtime
+    if cache.exists() and cache.stat().st_mtime > node_time:
+        results = json.loads(cache.read_text())
+    else:
+        results = measure(options.node, ["--method", *method.split("+"), *(options.semisynthetic / name for name in truth)])
+        cache.write_text(json.dumps(results))
+    for (name, settings), result in zip(truth.items(), results):
+        for window in result["windows"]:
+            end = window["endSeconds"]
+            if end != int(end) or end < 12:
+                continue
+            row = dict(settings=settings, window=window, kind=settings["kind"], source=settings["source"])
+            row["truth"] = settings.get("windows", {}).get(str(int(end)))
+            row["judged"] = "evidence" in window
+            rows.append(row)
+    judged = [row for row in rows if row["judged"]]
+    for row in judged:
+        guess = row["window"].get("bestGuessBPM")
+        row["right"] = row["truth"] is not None and guess is not None and abs(guess - row["truth"]) <= TOLERANCE_BPM
+        row["confidence"] = row["window"]["confidence"]
+    print(f"\n{method}: {len(truth)} clips, {len(rows)} windows, {len(judged)} judged")
+    if options.fit:
+        fit(judged)
+    report("as built", judged)
+
+
+def report(title, judged):
+    def line(name, chosen):
+        reported = [row for row in chosen if row["confidence"] >= 0.5]
+        errors = [abs(row["window"]["bestGuessBPM"] - row["truth"]) for row in reported if row["truth"]]
+        guesses = [row["right"] for row in chosen]
+        if chosen:
+            print(f"  {name:24} windows {len(chosen):4}, reported {len(reported) / len(chosen):5.1%}, mean absolute error "
+                  f"{np.mean(errors) if errors else float('nan'):5.2f} bpm, within 5 bpm {np.mean([e <= 5 for e in errors]) if errors else float('nan'):6.1%}, "
+                  f"best guess right {np.mean(guesses):5.1%}")
+
+    print(title)
+    pulse = [row for row in judged if row["kind"] == "pulse"]
+    line("pulse", pulse)
+    for key in ("motion", "light", "crf", "strength", "noise", "source"):
+        for value in sorted({row["settings"][key] for row in pulse}, key=str):
+            line(f"{key} {value}", [row for row in pulse if row["settings"][key] == value])
+    line("photograph", [row for row in judged if row["kind"] == "photograph"])
+    for low in (0.5, 0.6, 0.7, 0.8, 0.9):
+        chosen = [row["right"] for row in judged if low <= row["confidence"] < low + 0.1]
+        if chosen:
+            print(f"  confidence {low:.1f}-{low + 0.1:.1f}: {len(chosen)} windows, {np.mean(chosen):.0%} right")
+
+
+def fit(judged):
+    from sklearn.linear_model import LogisticRegression
+
+    def features(row):
+        values = [row["window"]["evidence"].get(term) or 0 for term in TERMS]
+        values[0] = np.clip(values[0], -8, 10)
+        return values
+
+    x = np.array([features(row) for row in judged])
+    y = np.array([row["right"] for row in judged])
+    sources = np.array([row["source"] for row in judged])
+    model = LogisticRegression(C=1.0, max_iter=5000).fit(x, y)
+    print("constant", round(model.intercept_[0], 3), {t: round(c, 3) for t, c in zip(TERMS, model.coef_[0])})
+    held_out = []
+    for source in sorted(set(sources)):
+        part = LogisticRegression(C=1.0, max_iter=5000).fit(x[sources != source], y[sources != source])
+        for row, confidence in zip([r for r in judged if r["source"] == source],
+                                   part.predict_proba(x[sources == source])[:, 1]):
+            held_out.append(row | dict(confidence=confidence))
+    report("confidence fitted without the clip's source", held_out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+import Foundation
+import Testing
+
+/// Whole analyses, by real processes over real sockets. One after the other: each takes all the cores there are.
+@Suite(.serialized) struct AnalyzeTests {
+    @Test(.enabled(if: Programs.hasDemoClip, "set-up makes the demo clip, and make test says where it is"))
+    func theDemoClipsTimelineShowsWhatWasPutIn() throws {
+        struct Recipe: Decodable {
+            struct Part: Decodable { let startSeconds: Double, endSeconds: Double, face: Bool, voice: Bool }
+            struct Speech: Decodable { let startSeconds: Double, endSeconds: Double }
+            let durationSeconds: Double, parts: [Part], speech: Speech, heartRateBPM: Double
+        }
+        let recipePath = (Programs.demoClip as NSString).deletingLastPathComponent + "/demo.json"
+        let recipe = try JSONDecoder().decode(Recipe.self, from: Data(contentsOf: URL(fileURLWithPath: recipePath)))
+        let folder = try TemporaryFolder()
+        let analysis = try analyze([Programs.demoClip], in: folder)
+        #expect(analysis.code == 0, "\(analysis.program.standardError)")
+        let results = try Results(in: analysis.out)
+        results.expectSound("demo")
+        #expect(results.seconds.count == Int(recipe.durationSeconds.rounded(.up)))
+        for part in recipe.parts {
+            // Speech starts and stops within the parts: half a second on either side belongs to nobody.
+            let (from, to) = (part.startSeconds + 0.7, part.endSeconds - 0.7)
+            let lanes: Set<String> = switch (part.face, part.voice) {
+            case (true, true): ["fused"]
+            case (true, false): ["face"]
+            case (false, true): ["voice"]
+            case (false, false): []
+            }
+            let others = Set(["voice", "face", "fused"]).subtracting(lanes)
+            if !lanes.isEmpty {
+                #expect(results.covered(from, to, lanes: lanes) > 0.7 * (to - from), "\(lanes) in \(from)-\(to) s")
+            }
+            #expect(results.covered(from, to, lanes: others) < 0.25 * (to - from), "not \(others) in \(from)-\(to) s")
+        }
+        let rates = results.seconds.compactMap { Double($0["heartRateBPM"] ?? "") }
+        #expect(!rates.isEmpty, "a pulse of 72 bpm was put in, and none was found")
+        for rate in rates { #expect(abs(rate - recipe.heartRateBPM) < 5) }
+    }
+
+    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
+    func theViewerSessionIsTold() throws {
+        let folder = try TemporaryFolder()
+        let program = try RunningProgram(
+            "adreact", ["analyze", Programs.clips + "/viewer-session.mp4", "--out", folder.path + "/out"], in: folder)
+        let six: Set<String> = ["demuxer", "audio-node", "face-node", "rppg-node", "fusion-node", "sink"]
+        #expect(eventually(withinSeconds: 20) { Set(program.children.map(\.name)) == six }, "not the six processes: \(program.children)")
+        #expect(program.wait(seconds: 240) == 0, "\(program.standardError)")
+        let results = try Results(in: folder.path + "/out")
+        results.expectSound("viewer-session")
+        #expect(results.seconds.count == 47)
+        #expect(results.covered(0, 6, lanes: ["voice", "fused"]) > 0)
+        #expect(results.covered(6.2, 25.7, lanes: ["voice", "fused"]) < 0.5)
+        #expect(results.covered(6.2, 25.7, lanes: ["face"]) > 18)
+        let before = results.covered(6.2, 13, lanes: ["face"]), after = results.covered(17, 25.7, lanes: ["face"])
+        #expect(results.covered(6.2, 13, lanes: ["face"], label: "negative") > before / 2)
+        #expect(results.covered(17, 25.7, lanes: ["face"], label: "positive") > after / 2)
+        #expect(results.covered(25.9, 29.7, lanes: ["voice"]) > 0)
+        #expect(results.covered(25.9, 29.7, lanes: ["face", "fused"]) < 1.2)
+        #expect(results.covered(43.5, 46.7, lanes: ["voice", "face", "fused"]) == 0)
+    }
+
+    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
+    func everyClipIsAnalysedWhole() throws {
+        let all = try FileManager.default.contentsOfDirectory(atPath: Programs.clips).filter { !$0.hasSuffix(".md") }.sorted()
+        let folder = try TemporaryFolder()
+        let analysis = try analyze(all.map { Programs.clips + "/" + $0 }, in: folder)
+        #expect(analysis.code == 0, "\(analysis.program.standardError)")
+        for clip in all {
+            let name = (clip as NSString).deletingPathExtension
+            let results = try Results(in: analysis.out + "/" + name)
+            results.expectSound(clip)
+            #expect(!results.seconds.isEmpty, "\(clip) has no seconds")
+            if clip.contains("no-face") { #expect(results.covered(0, 1000, lanes: ["face", "fused"]) == 0, "a face in \(clip)") }
+            if clip.contains("no-audio") || clip.hasPrefix("gesture") {
+                #expect(results.covered(0, 1000, lanes: ["voice", "fused"]) == 0, "a voice in \(clip)")
+            }
+        }
+    }
+
+    @Test func badInputsAreNamedAndHarmNothingElse() throws {
+        let folder = try TemporaryFolder()
+        let random = folder.path + "/random.bin", text = folder.path + "/text.mp4", empty = folder.path + "/empty.mp4"
+        var generator = SystemRandomNumberGenerator()
+        try Data((0..<100_000).map { _ in UInt8.random(in: .min ... .max, using: &generator) }).write(to: URL(fileURLWithPath: random))
+        try Data("This is not a film.\n".utf8).write(to: URL(fileURLWithPath: text))
+        try Data().write(to: URL(fileURLWithPath: empty))
+        for (input, code) in [(random, 65), (text, 65), (empty, 65), (folder.path, 66), (folder.path + "/missing.mp4", 66)] as [(String, Int32)] {
+            let analysis = try analyze([input], in: folder, out: "out-" + String(code))
+            #expect(analysis.code == code, "\(input)")
+            let errors = analysis.program.standardError.split(separator: "\n")
+            #expect(errors.count == 1 && errors.first?.contains(input) == true, "\(input): \(errors)")
+        }
+        guard Programs.hasClips else { return }
+        let half = folder.path + "/half.mp4", clip = Programs.clips + "/talker-1.mp4"
+        let whole = try Data(contentsOf: URL(fileURLWithPath: Programs.clips + "/sad-then-happy.mp4"))
+        try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: half))
+        let together = try analyze([half, text, clip, folder.path + "/missing.mp4"], in: folder)
+        #expect(together.code == 65)
+        try Results(in: together.out + "/talker-1").expectSound("talker-1 beside bad inputs")
+        #expect(together.program.standardError.contains("half.mp4"))
+        #expect(!FileManager.default.fileExists(atPath: together.out + "/missing"))
+    }
+
+    @Test func aFolderThatCannotBeWrittenIsSaidAtOnce() throws {
+        let folder = try TemporaryFolder()
+        let program = try RunningProgram("adreact", ["analyze", "x.mp4", "--out", "/proc/nowhere"], in: folder)
+        #expect(program.wait(seconds: 20) == 73)
+        #expect(program.standardError.contains("/proc/nowhere"))
+    }
+
+    @Test(arguments: [["analyze"], ["analyze", "--jobs", "0", "x"], ["nonsense"]]) func wrongUsageIsExplained(arguments: [String]) throws {
+        let folder = try TemporaryFolder()
+        let program = try RunningProgram("adreact", arguments, in: folder)
+        #expect(program.wait(seconds: 20) == 64)
+    }
+}
+
+/// Whatever dies, the timeline is the same.
+@Suite(.serialized) struct RecoveryTests {
+    /// `seed` draws what dies, and when; `ADREACT_CHAOS_SEED` repeats one.
+    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"), arguments: 0..<4)
+    func killedProcessesChangeNothing(round: Int) throws {
+        let clip = Programs.clips + "/sad-then-happy.mp4"
+        let folder = try TemporaryFolder()
+        let undisturbed = try analyze([clip], in: folder, out: "undisturbed")
+        #expect(undisturbed.code == 0)
+        let seed = UInt64(ProcessInfo.processInfo.environment["ADREACT_CHAOS_SEED"] ?? "") ?? UInt64.random(in: .min ... .max)
+        var state = seed
+        func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        let out = folder.path + "/disturbed"
+        let program = try RunningProgram("adreact", ["analyze", clip, "--out", out], in: folder)
+        var kills: [String] = []
+        for _ in 0..<(1 + random(3)) {
+            let quarterSeconds = 1 + random(12)
+            _ = eventually(withinSeconds: Double(quarterSeconds) / 4) { !program.process.isRunning }
+            let children = program.children
+            guard !children.isEmpty else { break }
+            let victim = children[random(children.count)]
+            kills.append(victim.name)
+            kill(victim.pid, SIGKILL)
+        }
+        #expect(program.wait(seconds: 240) == 0, "seed \(seed), killed \(kills): \(program.standardError)")
+        let same = try Results(in: out).bytes == Results(in: undisturbed.out).bytes
+        #expect(same, "seed \(seed), killed \(kills): another timeline")
+    }
+}

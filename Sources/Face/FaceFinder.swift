@@ -11,16 +11,17 @@ import Media
 /// Give it every frame of a segment in presentation order, and call `reset()` at each segment's first frame: the result is
 /// then a function of the segment's frames alone. One thread at a time.
 ///
-/// With BlazeFace, a known face is looked for around its last place, in every frame, and the whole picture is searched in
-/// every `searchIntervalFrames`-th frame, for the number of faces. With no face known, every frame is searched; in every
-/// `searchIntervalFrames`-th one with the full-range network too, which sees smaller faces. Each face that is reported
-/// has been seen by the short-range network in a close-up, which both places the eyes well and keeps out bottles and lamps.
+/// With BlazeFace, every `detectionIntervalFrames`-th frame is looked at; between them the face is where it was. A known face
+/// is looked for around its last place. The whole picture is searched, for the number of faces and for small ones, in
+/// every `searchIntervalDetections`-th of these frames; while no face is known, in all of them, for large ones.
+/// Each face that is reported has been seen by the short-range network in a close-up, which both places the eyes well and
+/// keeps out bottles and lamps.
 public final class FaceFinder {
     private let settings: FaceFinderSettings
     private let detector: Detector
     private var tracker: FaceTracker
     private var frameNumber = 0
-    private var faceCount = 0
+    private var last = FaceFinding(face: nil, faceCount: 0)
 
     private enum Detector {
         case blazeFace(short: BlazeFace, full: BlazeFace)
@@ -46,32 +47,33 @@ public final class FaceFinder {
     public func reset() {
         tracker = FaceTracker()
         frameNumber = 0
-        faceCount = 0
+        last = FaceFinding(face: nil, faceCount: 0)
     }
 
     /// - Throws: `InferenceError`, `HaarCascadeError`, or what `picture` throws.
     public func find(in picture: some PictureSource) throws -> FaceFinding {
-        defer { frameNumber += 1 }
+        let (detection, heldFrames) = frameNumber.quotientAndRemainder(dividingBy: settings.detectionIntervalFrames)
+        frameNumber += 1
+        guard heldFrames == 0 else { return last }
         switch detector {
         case .blazeFace(let short, let full):
             let search = BlazeFaceSearch(picture: picture, short: short, full: full, settings: settings)
-            return try find(with: search)
+            last = try find(with: search, isSearch: detection % settings.searchIntervalDetections == 0)
         case .haarCascade(let cascade):
             let faces = try cascade.faces(in: picture)
-            return FaceFinding(face: tracker.advance(faces).map(TrackedFace.init), faceCount: faces.count)
+            last = FaceFinding(face: tracker.advance(faces).map(TrackedFace.init), faceCount: faces.count)
         }
+        return last
     }
 
-    private func find(with search: BlazeFaceSearch<some PictureSource>) throws -> FaceFinding {
-        let isSearchFrame = frameNumber % settings.searchIntervalFrames == 0
+    /// - Parameter isSearch: Whether to search the whole picture though the viewer is known.
+    private func find(with search: BlazeFaceSearch<some PictureSource>, isSearch: Bool) throws -> FaceFinding {
         let known = try tracker.viewer.flatMap { try search.closeUp(of: $0, scoreThreshold: settings.keepScore) }
-        guard isSearchFrame || known == nil else {
-            let viewer = tracker.advance(known.map { [$0] } ?? [])
-            return FaceFinding(face: viewer.map(TrackedFace.init), faceCount: max(faceCount, viewer == nil ? 0 : 1))
+        if let known, !isSearch {
+            return FaceFinding(face: tracker.advance([known]).map(TrackedFace.init), faceCount: max(last.faceCount, 1))
         }
-        let faces = try search.faces(thorough: isSearchFrame, known: known)
-        faceCount = faces.count
-        return FaceFinding(face: tracker.advance(faces).map(TrackedFace.init), faceCount: faceCount)
+        let faces = try search.faces(thorough: isSearch, known: known)
+        return FaceFinding(face: tracker.advance(faces).map(TrackedFace.init), faceCount: faces.count)
     }
 }
 
@@ -117,9 +119,14 @@ public struct FaceFinderSettings: Sendable, Equatable {
     }
 
     public var detector = Detector.blazeFace
-    /// The whole picture is searched in the first frame of a segment and then in every n-th one. At least 1.
-    public var searchIntervalFrames = 5 {
-        didSet { searchIntervalFrames = max(1, searchIntervalFrames) }
+    /// Every n-th frame of a segment is looked at, beginning with the first; in those between, the face is taken to be where
+    /// it was. At least 1. Two: 67 ms at 30 frames/s, in which a face moves by less than training pictures are misaligned.
+    public var detectionIntervalFrames = 2 {
+        didSet { detectionIntervalFrames = max(1, detectionIntervalFrames) }
+    }
+    /// Of the frames looked at, the first of a segment and then every n-th one are searched from corner to corner. At least 1.
+    public var searchIntervalDetections = 5 {
+        didSet { searchIntervalDetections = max(1, searchIntervalDetections) }
     }
     /// Least score of a candidate that the short-range network sees in the whole picture, 0 to 1.
     public var shortRangeScore = 0.5

@@ -12,37 +12,37 @@ package struct FaceTracker: Sendable {
         package var sameFaceDistance = 0.6
         /// ... and in both cases a size that has changed by no more than this factor.
         package var sameFaceSizeRatio = 1.6
-        /// How many frames the viewer may be lost while others are in the picture, before the largest of these takes the
-        /// place: 0.2 s at 30 frames/s. With nobody else there, the place is kept as long.
-        package var patienceFrames = 6
+        /// How many updates in a row the viewer may be missing while others are in the picture, before the largest of these
+        /// takes the place. Few: a cut to another person is more frequent than a hand before the face.
+        package var patienceUpdates = 1
 
         package init() {}
     }
 
     /// The viewer where last seen; nil if there is none, or the place has been given up.
     package private(set) var viewer: DetectedFace?
-    /// Frames since the viewer was seen; 0 if seen in the last frame.
-    package private(set) var lostFrames = 0
+    /// Updates since the viewer was seen; 0 if seen in the last one.
+    private var missedUpdates = 0
     private let settings: Settings
 
     package init(settings: Settings = Settings()) {
         self.settings = settings
     }
 
-    /// The faces of the next frame.
+    /// The faces of the next frame that was looked at.
     ///
     /// - Returns: The viewer among them; nil if not there.
     package mutating func advance(_ faces: [DetectedFace]) -> DetectedFace? {
         if let last = viewer {
             if let same = bestMatch(of: last, among: faces) {
                 viewer = same
-                lostFrames = 0
+                missedUpdates = 0
                 return same
             }
-            lostFrames += 1
-            guard lostFrames > settings.patienceFrames else { return nil }
+            missedUpdates += 1
+            guard missedUpdates > settings.patienceUpdates else { return nil }
         }
-        lostFrames = 0
+        missedUpdates = 0
         // Equal sizes: the first one, which is the detector's best.
         viewer = faces.reduce(nil) { largest, face in
             guard let largest else { return face }

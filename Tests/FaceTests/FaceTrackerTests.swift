@@ -13,7 +13,9 @@ struct FaceTrackerTests {
 
     /// Plays frames, and names the face that was the viewer in each: its letter in `faces`, "-" for none.
     private func viewers(_ frames: [String], _ faces: [Character: DetectedFace]) -> String {
-        var tracker = FaceTracker()
+        var settings = FaceTracker.Settings()
+        settings.patienceUpdates = 6
+        var tracker = FaceTracker(settings: settings)
         return String(
             frames.map { frame -> Character in
                 let present = frame.filter { $0 != "." }
@@ -36,7 +38,7 @@ struct FaceTrackerTests {
         Case(testDescription: "of two that fit, the nearer one", frames: ["A", "qa"], viewers: "Aa"),
         Case(testDescription: "nobody", frames: [".", ".", "A", "."], viewers: "--A-"),
         Case(
-            testDescription: "back within six frames: the viewer still",
+            testDescription: "back within six updates: the viewer still",
             frames: ["A", "L", "L", "L", "L", "L", "L", "aL"], viewers: "A------a"),
         Case(
             testDescription: "gone for longer: the largest of the others",

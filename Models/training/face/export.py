@@ -7,8 +7,9 @@ import os
 import numpy as np
 import torch
 
+import card
 from evaluate import logits_of, report
-from network import CLASSES, EMOTIONS, MEAN, STANDARD_DEVIATION, fold
+from network import fold
 from pictures import standardised
 
 
@@ -47,30 +48,7 @@ def write_model_folder(network, validation, options, size):
         sha256 = hashlib.sha256(file.read()).hexdigest()
     write_golden(network, sha256, size, options.golden)
     metrics = {name: report(logits_of(network, pictures, size), pictures) for name, pictures in validation.items()}
-    card = {
-        "name": "face",
-        "task": "face",
-        "architecture": "EfficientNet-Lite0 (grey stem), linear head to 8 emotions, folded to 3 classes",
-        "labels": CLASSES,
-        "input": {
-            "shape": [-1, 1, size, size],
-            "normalisation": {"mean": [MEAN / 255], "standardDeviation": [STANDARD_DEVIATION / 255]},
-        },
-        "settings": {"emotions": EMOTIONS, "temperature": float(network.temperature)},
-        "training": {
-            "data": ["FER2013 pictures with FER+ votes", "muxspace/facial_expressions", "backbone: ImageNet"],
-            "licence": "FER+ votes MIT; FER2013 pictures: research; see README.md",
-            "split": "FER+ train / valid; web faces: one person in five held out, by name",
-            "seed": options.seed,
-            "command": f"python train.py --epochs {options.epochs} --small-epochs {options.small_epochs}",
-        },
-        "metrics": metrics,
-        "limits": [],
-        "sha256": sha256,
-    }
-    with open(os.path.join(options.out, "model.json"), "w") as file:
-        json.dump(card, file, indent=2)
-        file.write("\n")
+    card.write(options.out, size, float(network.temperature), sha256, metrics, options)
     print(json.dumps(metrics, indent=1), flush=True)
 
 

@@ -52,6 +52,7 @@ def arguments():
     parser.add_argument("--pretrained", required=True, help="ImageNet checkpoint of EfficientNet-Lite0")
     parser.add_argument("--out", required=True, help="model folder to write: model.onnx, model.json, README.md")
     parser.add_argument("--golden", default=GOLDEN, help="file for the test vectors of the Swift tests")
+    parser.add_argument("--note", default="", help="a sentence for the card")
     parser.add_argument("--work", default="work-face", help="folder for checkpoints")
     parser.add_argument("--epochs", type=int, default=7)
     parser.add_argument("--small-epochs", type=int, default=2, help="of these, the first ones at 64 pixels, which is faster")

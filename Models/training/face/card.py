@@ -1,0 +1,114 @@
+"""The model's card: model.json for the program, README.md for people, both from the same figures."""
+
+import json
+import os
+
+from network import CLASSES, EMOTIONS, MEAN, STANDARD_DEVIATION
+
+LIMITS = [
+    "Labels are what annotators see in a face, not what a person feels.",
+    "FER2013 is made of posed and press pictures from a web search: ages, skin colours and cultures are not balanced, and "
+    "were not annotated, so no figures per group can be given.",
+    "Disgust, fear and contempt are rare in the data; the eight-emotion output is weak on them.",
+    "Tears with a drawn-back mouth look like laughter to it in some frames: look at seconds, not at frames.",
+    "Heads turned by more than about 45 degrees, and faces narrower than 28 pixels, are beyond its training.",
+]
+
+EVALUATED = {
+    "ferplusValid": "FER+ valid (strongest class of the votes)",
+    "webFacesHeldOut": "Web faces, people never trained on",
+}
+
+
+def write(folder, size, temperature, sha256, metrics, options):
+    card = {
+        "name": "face",
+        "task": "face",
+        "architecture": "EfficientNet-Lite0 with a grey stem, linear head to 8 emotions, folded to 3 classes",
+        "labels": CLASSES,
+        "input": {
+            "shape": [-1, 1, size, size],
+            "normalisation": {"mean": [MEAN / 255], "standardDeviation": [STANDARD_DEVIATION / 255]},
+        },
+        "settings": {"emotions": EMOTIONS, "temperature": temperature},
+        "training": {
+            "data": ["FER2013 pictures with FER+ votes", "muxspace/facial_expressions", "backbone: ImageNet"],
+            "licence": "FER+ votes and web-face labels: MIT; FER2013 and web pictures: research use; backbone: Apache-2.0",
+            "split": "FER+ train / valid; of the web faces one person in five held out, by name",
+            "seed": options.seed,
+            "command": f"python train.py --epochs {options.epochs} --small-epochs {options.small_epochs}",
+            "note": options.note,
+        },
+        "metrics": metrics,
+        "limits": LIMITS,
+        "sha256": sha256,
+    }
+    with open(os.path.join(folder, "model.json"), "w") as file:
+        json.dump(card, file, indent=2)
+        file.write("\n")
+    with open(os.path.join(folder, "README.md"), "w") as file:
+        file.write(page(card, size))
+
+
+def page(card, size):
+    lines = [
+        "# face: positive, neutral or negative, from one face",
+        "",
+        f"EfficientNet-Lite0, fine-tuned from ImageNet, on grey {size} x {size} pictures. It gives eight FER+ emotions",
+        f"({', '.join(EMOTIONS)}) and, as sums of their probabilities, the three classes. One temperature",
+        f"({card['settings']['temperature']:.3f}), fitted on FER+ valid, calibrates both. This page is written by",
+        "`Models/training/face/card.py`; the same figures are in `model.json`.",
+        "",
+        "## Figures",
+        "",
+        "| set | pictures | accuracy | macro recall | positive | neutral | negative | calibration error | 8 emotions |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for key, figures in card["metrics"].items():
+        recall = figures["recall"]
+        lines.append(
+            f"| {EVALUATED[key]} | {figures['pictures']} | {figures['accuracy']:.3f} | {figures['macroRecall']:.3f} | "
+            + " | ".join(f"{recall[name]:.3f}" for name in CLASSES)
+            + f" | {figures['expectedCalibrationError']:.3f} | {figures['emotionAccuracy']:.3f} |"
+        )
+    lines += [
+        "",
+        "Columns positive, neutral, negative: recall of that class. Pictures whose votes are mostly `unknown` or `not_face` are",
+        "dropped. FER+ valid also chose the temperature and the training schedule, so expect a little less on new pictures.",
+        "",
+    ]
+    for key, figures in card["metrics"].items():
+        lines += [
+            f"Confusion, {EVALUATED[key]} (rows: truth, columns: answer):",
+            "",
+            "| | " + " | ".join(CLASSES) + " |",
+            "|---|---|---|---|",
+            *(f"| {name} | " + " | ".join(str(n) for n in row) + " |" for name, row in zip(CLASSES, figures["confusion"])),
+            "",
+        ]
+    training = card["training"]
+    lines += [
+        "## Training",
+        "",
+        f"`{training['command']}` with the folders of FER+, the web faces and the ImageNet checkpoint",
+        f"(`Models/training/face/train.py --help`). Seed {training['seed']}. {training['note']}",
+        "",
+        "Loss: cross-entropy with the annotators' vote distribution, over the three classes and (half weight) the eight",
+        "emotions. Augmentation stands between 48-pixel grey pictures and webcams: flips, rotation, scale, shift, light from a",
+        "side, contrast, gamma, blur, sharpening, noise, JPEG, resampling from 24 pixels up, hidden parts. The shipped weights",
+        "are a running average over the last thousand steps or so.",
+        "",
+        f"Data: {'; '.join(training['data'])}. {training['licence']}. Split: {training['split']}.",
+        "",
+        "## What it is shown",
+        "",
+        "The face upright, its eyes 0.37 of the frame's side apart and 0.39 below its top edge: where BlazeFace finds them, on",
+        "average, in the training pictures themselves. Grey (BT.601), averaged or interpolated to the input's size,",
+        "`(grey / 255 - mean) / standardDeviation`.",
+        "",
+        "## Limits",
+        "",
+        *(f"- {limit}" for limit in card["limits"]),
+        "",
+    ]
+    return "\n".join(lines)

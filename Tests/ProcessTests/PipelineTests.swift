@@ -9,11 +9,11 @@ import Testing
         let programs: [RunningProgram]
 
         init(clip: String) throws {
-            folder = try TemporaryFolder()
-            environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
+            let folder = try TemporaryFolder()
+            let environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
                 ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
             })
-            let (folder, environment) = (folder, environment)
+            (self.folder, self.environment) = (folder, environment)
             programs = try [
                 ("fusion-node", ["--journal", folder.path + "/journal.sqlite"]), ("audio-node", []), ("face-node", []), ("rppg-node", []),
                 ("demuxer", [clip]),

@@ -35,7 +35,7 @@ final class RunningProgram: @unchecked Sendable {
         process.currentDirectoryURL = URL(fileURLWithPath: Programs.project)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         for (path, set) in [(output, { self.process.standardOutput = $0 }), (errors, { self.process.standardError = $0 })] as [(String, (FileHandle) -> Void)] {
-            FileManager.default.createFile(atPath: path, contents: nil)
+            try Data().write(to: URL(fileURLWithPath: path))
             set(try #require(FileHandle(forWritingAtPath: path)))
         }
         process.standardInput = FileHandle.nullDevice

@@ -4,7 +4,7 @@
 #                           make run INPUT=clip.mp4 OUT=results
 #                           make run INPUT='first.mp4 "my second clip.mp4"'
 # make test               run every test
-# make bench              measure speed and memory
+# make bench [CLIP=...]   measure speed and memory on a recording; without CLIP, on the demo clip
 # make clean              delete what was built and what runs left behind
 #
 # build, run and test set the machine up first, if something is missing.
@@ -44,7 +44,7 @@ test: build
 	@ADREACT_DEMO_CLIP="$(demoClip)" swift test -c release --disable-testable-imports
 
 bench: build
-	@deploy/bench.sh
+	@"$$ADREACT_PREFIX/python/bin/python" deploy/bench.py "$(demoClip)"
 
 clean:
 	rm -rf .build run out

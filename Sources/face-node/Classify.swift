@@ -3,6 +3,7 @@ import Face
 import Foundation
 import Inference
 import Media
+import NodeKit
 
 /// `face-node classify`: the expression on pictures, one JSON line each.
 struct Classify: ParsableCommand {
@@ -45,16 +46,14 @@ struct Classify: ParsableCommand {
 
 /// Where the models are.
 struct FaceModelOptions: ParsableArguments {
-    @Option(help: "Model folder of the expression network (model.onnx and model.json).")
-    var model = "Models/face"
+    @Option(help: "Face model: a folder, or a name in Models.", completion: .directory)
+    var model = "face"
 
-    @Option(help: "Folder of MediaPipe's face detectors (TFLite).")
-    var detectors = FaceModelOptions.prefix + "/models/mediapipe"
+    @Option(help: "Folder of MediaPipe's face detectors (TFLite).", completion: .directory)
+    var detectors = ModelPaths.fetched + "/mediapipe"
 
-    @Option(help: "Use OpenCV's Haar cascade in this file instead of BlazeFace.")
+    @Option(help: "Use OpenCV's Haar cascade in this file instead of BlazeFace.", completion: .file())
     var haarCascade: String?
-
-    private static var prefix: String { ProcessInfo.processInfo.environment["ADREACT_PREFIX"] ?? "/opt/adreact" }
 
     /// - Throws: what `FaceFinder.init` throws.
     func makeFinder() throws -> FaceFinder {
@@ -119,7 +118,7 @@ private struct PictureJudge {
     private let cropped: Bool
 
     init(models: FaceModelOptions, cropped: Bool) throws {
-        classifier = try ExpressionClassifier(folder: ModelFolder.load(models.model))
+        classifier = try ExpressionClassifier(folder: ModelFolder.load(ModelPaths.folder(models.model)))
         analyzer = FaceAnalyzer(finder: try models.makeFinder(), classifier: classifier)
         self.cropped = cropped
     }

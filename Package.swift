@@ -100,6 +100,8 @@ let package = Package(
 
         // Tests: one folder per library, and real processes.
         tests("StreamLog"),
+        tests("Wire"),
+        tests("ZeroMQTransport"),
         tests("Media"),
         tests("Voice", not: ["golden", "Fixtures"]),
         tests("Face", not: ["golden", "Fixtures"]),
@@ -107,6 +109,7 @@ let package = Package(
         tests("Fusion", not: ["Golden"]),
         tests("Inference", not: ["Fixtures"]),
         tests("NodeKit"),
+        tests("FusionKit"),
         tests("Process", of: ["NodeKit"]),
     ],
     swiftLanguageModes: [.v6],

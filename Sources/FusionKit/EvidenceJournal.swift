@@ -7,12 +7,12 @@ import ZeroMQTransport
 
 /// What the fusion node must not lose: evidence of open sessions, the timeline of finished ones, and how far each
 /// evidence log has been taken. SQLite in WAL mode: a process may be killed in the middle of any write.
-final class EvidenceJournal {
+package final class EvidenceJournal {
     private let database: DatabaseQueue
 
     /// - Parameter path: of the database file, made where absent; `nil`: in memory, lost with the process.
     /// - Throws: `SessionFailure` where it cannot be opened or written.
-    init(path: String?) throws {
+    package init(path: String?) throws {
         var configuration = Configuration()
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
@@ -45,7 +45,7 @@ final class EvidenceJournal {
     }
 
     /// Stores a batch of evidence and how far its logs have come, in one transaction.
-    func store(_ batch: [(message: WireMessage, next: UInt64)]) throws {
+    package func store(_ batch: [(message: WireMessage, next: UInt64)]) throws {
         try database.write { database in
             for (message, next) in batch {
                 let log = message.envelope.log
@@ -60,7 +60,7 @@ final class EvidenceJournal {
     }
 
     /// A session is over: keeps its timeline, lets go of its evidence.
-    func finish(session: String, timeline: [WireMessage]) throws {
+    package func finish(session: String, timeline: [WireMessage]) throws {
         try database.write { database in
             try database.execute(sql: "DELETE FROM evidence WHERE session = ?", arguments: [session])
             for message in timeline {
@@ -71,7 +71,7 @@ final class EvidenceJournal {
         }
     }
 
-    func positions() throws -> [(LogID, next: UInt64)] {
+    package func positions() throws -> [(LogID, next: UInt64)] {
         try database.read { database in
             try Row.fetchAll(database, sql: "SELECT session, track, segment, next FROM position").map { row in
                 (LogID(session: row[0], track: row[1], segment: row[2]), UInt64(clamping: row[3] as Int64))
@@ -80,10 +80,10 @@ final class EvidenceJournal {
     }
 
     /// Evidence of open sessions, in the order in which it came.
-    func forEachEvidence(_ body: (WireMessage) throws -> Void) throws { try forEach("evidence", body) }
+    package func forEachEvidence(_ body: (WireMessage) throws -> Void) throws { try forEach("evidence", body) }
 
     /// Timelines of finished sessions.
-    func forEachTimelineMessage(_ body: (WireMessage) throws -> Void) throws { try forEach("timeline", body) }
+    package func forEachTimelineMessage(_ body: (WireMessage) throws -> Void) throws { try forEach("timeline", body) }
 
     private func forEach(_ table: String, _ body: (WireMessage) throws -> Void) throws {
         try database.read { database in

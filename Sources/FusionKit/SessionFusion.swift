@@ -6,7 +6,7 @@ import Wire
 import ZeroMQTransport
 
 /// One session in the fusion node: evidence messages in, timeline messages out. Pure: no sockets, no clock.
-struct SessionFusion {
+package struct SessionFusion {
     private let name: String
     private let instance: String
     private var fusion: FusionState
@@ -19,14 +19,14 @@ struct SessionFusion {
     private(set) var isOver = false
     private var newestCapture: Int64 = 0
 
-    init(name: String, instance: String, settings: FusionSettings) {
+    package init(name: String, instance: String, settings: FusionSettings) {
         self.name = name
         self.instance = instance
         fusion = FusionState(session: name, settings: settings)
     }
 
     /// - Throws: `WireError` or `FusionError` for a message that makes no sense; it has changed nothing.
-    mutating func receive(_ message: WireMessage) throws -> [WireMessage] {
+    package mutating func receive(_ message: WireMessage) throws -> [WireMessage] {
         let envelope = message.envelope
         guard let lane = Lane(rawValue: envelope.track) else { throw WireError.malformed("evidence of a track '\(envelope.track)'") }
         newestCapture = max(newestCapture, envelope.captureUnixNanoseconds)

@@ -20,8 +20,8 @@ struct FaceNode: AsyncParsableCommand {
         var input: String?
         @Option(help: "Face model: a folder, or a name in Models.")
         var model = "face"
-        @Option(help: "Threads for decoding.")
-        var decoderThreads = 1
+        @Option(help: "Threads for decoding: two let it run ahead of seeing.")
+        var decoderThreads = 2
         @OptionGroup var options: NodeOptions
 
         func validate() throws {

@@ -54,7 +54,7 @@ public final class FusionService: @unchecked Sendable {
         self.logger = logger
         journal = try EvidenceJournal(path: settings.journalPath)
         loop = try SocketLoop()
-        let rejected: @Sendable (WireError) -> Void = { logger.warning("dropped a message: \($0)") }
+        let rejected = Rejections(logger).report
         timeline = try PublishingEnd(
             loop, endpoint: settings.timelineEndpoint, binds: true, instance: instance, settings: .init(), rejected: rejected)
         evidence = try ReadingEnd(

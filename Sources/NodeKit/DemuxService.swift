@@ -46,6 +46,7 @@ public final class DemuxService: @unchecked Sendable {
     private let budgets = Mutex<[String: ByteBudget]>([:])
     private let sources = Mutex<[String: Interruption]>([:])
     private let stopping = Atomic<Bool>(false)
+    private let firstFailure = Mutex<Int32>(ExitStatus.done)
     private let readers = DispatchGroup()
 
     public init(_ settings: Settings, inputs: [Input], instance: String, logger: Logger) throws {
@@ -57,7 +58,7 @@ public final class DemuxService: @unchecked Sendable {
         media = try PublishingEnd(
             loop, endpoint: settings.mediaEndpoint, binds: true, instance: instance,
             settings: .init(requiredGroups: settings.requiredGroups),
-            rejected: { logger.warning("dropped a message: \($0)") })
+            rejected: Rejections(logger).report)
         media.released = { [unowned self] session, bytes in budget(of: session).giveBack(bytes) }
         loop.addTicker { [unowned self] _ in
             // Readers that have read everything, and still hold on to it, need more to finish what they have.
@@ -85,6 +86,9 @@ public final class DemuxService: @unchecked Sendable {
         for budget in budgets.withLock({ Array($0.values) }) { budget.close() }
         loop.stop()
     }
+
+    /// Of the first input that was not wholly read; 0 if all were.
+    public var exitCode: Int32 { firstFailure.withLock { $0 } }
 
     /// Waits until every input has been read and every node has done with it.
     public func waitUntilDrained() async {
@@ -145,7 +149,10 @@ public final class DemuxService: @unchecked Sendable {
             failure = SessionFailure(error, input: input.source)
         }
         guard !stopping.load(ordering: .relaxed) else { return }
-        if let failure { logger.error("\(failure)") }
+        if let failure {
+            logger.error("\(failure)")
+            firstFailure.withLock { if $0 == ExitStatus.done { $0 = failure.exitCode } }
+        }
         // A session that failed ends like any other, and says why: what was read of it has its timeline.
         for track in TrackKind.allCases {
             for event in cutters[track]?.finish() ?? [] { _ = publish(event, session, tracks[track], failure) }
@@ -203,7 +210,8 @@ extension SessionFailure {
             case .interrupted, .invalidRequest, .outOfMemory: ExitStatus.internalError
             case .empty, .notMedia, .corrupt, .unsupportedCodec: ExitStatus.badInput
             }
-            self.init(exitCode: exitCode, "\(media)")
+            // A URL's password is nobody else's business.
+            self.init(exitCode: exitCode, "\(media)".replacingOccurrences(of: input, with: input.contains("://") ? SessionName.publicName(of: input) : input))
         } else {
             self.init(exitCode: ExitStatus.internalError, "\(input): \(error)")
         }

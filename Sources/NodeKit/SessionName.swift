@@ -29,6 +29,30 @@ public enum SessionName {
         }
     }
 
+    /// Names for a pipeline that outlives its inputs: each is a stem and a mark of the content, so that another recording of
+    /// the same name is another session, and the same recording, whenever it is read again, the same one.
+    public static func identified(_ inputs: [String]) -> [String] {
+        inputs.map { input in
+            guard let mark = contentMark(of: input) else { return stem(of: input) }
+            return stem(of: input) + "-" + mark
+        }
+    }
+
+    /// Eight hexadecimal digits from a file's size, beginning and end (FNV-1a); `nil` where it is no file.
+    private static func contentMark(of path: String) -> String? {
+        guard let file = FileHandle(forReadingAtPath: path), let size = try? file.seekToEnd(), size > 0 else { return nil }
+        let length = 1 << 16
+        var hash: UInt32 = 2_166_136_261
+        func add(_ bytes: some Sequence<UInt8>) { for byte in bytes { hash = (hash ^ UInt32(byte)) &* 16_777_619 } }
+        add(withUnsafeBytes(of: size.littleEndian, Array.init))
+        for offset in [0, size > UInt64(length) ? size - UInt64(length) : 0] {
+            guard (try? file.seek(toOffset: offset)) != nil, let piece = try? file.read(upToCount: length) else { return nil }
+            add(piece)
+        }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
+    }
+
     /// A source as it may be shown and passed on: a URL without user name, password and query.
     public static func publicName(of input: String) -> String {
         guard input.contains("://"), var parts = URLComponents(string: input) else { return (input as NSString).lastPathComponent }

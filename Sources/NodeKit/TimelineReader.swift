@@ -57,7 +57,7 @@ public final class TimelineReader: @unchecked Sendable {
             subscription: Subscription(
                 group: group ?? instance, member: instance, sharing: .everything, tracks: Set(TimelineTrack.all),
                 creditBytes: 1 << 20, wantsTransient: wantsOpenWindows, fromStart: fromStart),
-            rejected: { logger.warning("dropped a message: \($0)") })
+            rejected: Rejections(logger).report)
         timeline.delivered = { [inbox] in inbox.put(.delivery($0)) }
         timeline.transient = { [inbox] in inbox.put(.transient($0)) }
         timeline.progressed = { [inbox] in inbox.put(.progress($0)) }

@@ -67,6 +67,8 @@ public final class TransformNode: @unchecked Sendable {
         var failure: SessionFailure?
         /// What was wrong with the input, as the demuxer says.
         var inputFailure: SessionFailure?
+        /// Of the segment that is being read.
+        var segmentStartNanoseconds: Int64 = 0
         /// Evidence made since the last promise: how far each log has come.
         var written: [LogID: UInt64] = [:]
         var openLogs: [LogID: UInt64] = [:]
@@ -84,7 +86,7 @@ public final class TransformNode: @unchecked Sendable {
         self.makeProducer = makeProducer
         budget = ByteBudget(capacity: settings.evidenceBudgetBytes)
         loop = try SocketLoop()
-        let rejected: @Sendable (WireError) -> Void = { logger.warning("dropped a message: \($0)") }
+        let rejected = Rejections(logger).report
         media = try ReadingEnd(
             loop, endpoint: settings.mediaEndpoint, binds: false, instance: instance,
             subscription: Subscription(
@@ -145,6 +147,7 @@ public final class TransformNode: @unchecked Sendable {
         } catch {
             let failure = error as? SessionFailure ?? SessionFailure(exitCode: ExitStatus.badInput, "\(sessions[name]?.session.sourceName ?? name): \(error)")
             fail(name, failure, delivery.log)
+            if case .end = delivery.event, settings.sharing == .segments { try? giveUp(delivery) }
         }
         if case .end(let sequence) = delivery.event { finished(delivery.log, next: sequence + 1, delivery) }
         let ticket = delivery.ticket
@@ -163,10 +166,13 @@ public final class TransformNode: @unchecked Sendable {
             }
             let track = info.hasParameters ? try info.parameters.parameters() : nil
             let start = SegmentStart(index: log.segment, startNanoseconds: delivery.payload.envelope.mediaStartNanoseconds, track: track)
+            sessions[log.session]?.segmentStartNanoseconds = start.startNanoseconds
             try publish(log.session) { try $0.begin(start) }
         case .entry:
             let packet = EncodedPacket(delivery.payload, track: settings.mediaTrack)
             try publish(log.session) { try $0.consume(packet) }
+        case .end where sessions[log.session]?.failure != nil && settings.sharing == .segments:
+            try giveUp(delivery)
         case .end:
             let end = try delivery.payload.decode(Adreact_V1_End.self)
             // What went wrong with the input is passed on at the end of what could be read of it.
@@ -228,12 +234,34 @@ public final class TransformNode: @unchecked Sendable {
         return WireMessage(envelope, body: body)
     }
 
+    /// A segment of a session that failed: others may be somebody else's, and fine, so only this one is given up.
+    private func giveUp(_ delivery: ReadingEnd.Delivery) throws {
+        let log = delivery.log
+        let end = try delivery.payload.decode(Adreact_V1_End.self)
+        let evidenceLog = LogID(session: log.session, track: settings.evidenceTrack, segment: log.segment)
+        let start = sessions[log.session]?.segmentStartNanoseconds ?? 0
+        if sessions[log.session]?.openLogs[evidenceLog] == nil {
+            publish(.open(segment: log.segment, first: 0, startNanoseconds: start, present: false), log.session)
+        }
+        let sequence = sessions[log.session]?.openLogs[evidenceLog] ?? 0
+        let gap = Adreact_V1_Gap.with {
+            $0.fromNanoseconds = start
+            $0.toNanoseconds = end.endNanoseconds
+            $0.reason = sessions[log.session]?.failure?.description ?? ""
+            $0.nextSequence = sequence + 1
+        }
+        let message = stamp(Envelope(.gap, evidenceLog, sequence: sequence), body: gap)
+        if budget.take(message.byteCount) { loop.post { [self] in evidence.append(evidenceLog, sequence: sequence, message) } }
+        close(evidenceLog, sequence + 1, end.endNanoseconds, end.last, sessions[log.session]?.failure)
+    }
+
     /// The rest of this session's lane will never be examined: says so, and goes on with the other sessions.
     private func fail(_ name: String, _ failure: SessionFailure, _ log: LogID) {
         guard sessions[name]?.failure == nil else { return }
         logger.error("session \(name): \(failure)")
         if sessions[name] == nil { sessions[name] = SessionWork(producer: nil, session: .with { $0.id = name }) }
         sessions[name]?.failure = failure
+        if settings.sharing == .segments { return }
         if sessions[name]?.openLogs.isEmpty == true {
             publish(.open(segment: log.segment, first: 0, startNanoseconds: 0, present: false), name)
         }

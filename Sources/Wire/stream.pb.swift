@@ -49,7 +49,7 @@ public nonisolated enum Adreact_V1_Kind: SwiftProtobuf.Enum, Swift.CaseIterable 
   /// body: as DATA. Not part of the log: neither numbered, kept nor repeated (provisional windows).
   case transient // = 5
 
-  /// body: Hello. "I publish here; (re)subscribe." Answers any word of a peer that has not subscribed.
+  /// body: Hello. "I publish here; (re)subscribe." Answers the heartbeat of a peer that has not subscribed.
   case hello // = 6
 
   /// Reader to publisher.

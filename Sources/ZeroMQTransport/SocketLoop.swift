@@ -52,7 +52,7 @@ public final class SocketLoop: @unchecked Sendable {
         let socket = try makeSocket(ZMQ_ROUTER)
         set(socket, ZMQ_ROUTER_MANDATORY, 1)
         set(socket, ZMQ_ROUTER_HANDOVER, 1)
-        guard zmq_bind(socket, endpoint) == 0 else { throw .last("binding \(endpoint)") }
+        guard zmq_bind(socket, endpoint) == 0 else { throw closing(socket, .last("binding \(endpoint)")) }
         return add(socket, bound: true, receive)
     }
 
@@ -61,7 +61,7 @@ public final class SocketLoop: @unchecked Sendable {
         let socket = try makeSocket(ZMQ_DEALER)
         set(socket, ZMQ_RECONNECT_IVL, 50)
         set(socket, ZMQ_RECONNECT_IVL_MAX, 500)
-        guard zmq_connect(socket, endpoint) == 0 else { throw .last("connecting to \(endpoint)") }
+        guard zmq_connect(socket, endpoint) == 0 else { throw closing(socket, .last("connecting to \(endpoint)")) }
         return Peer(socket: add(socket, bound: false, receive), identity: [])
     }
 
@@ -182,6 +182,12 @@ public final class SocketLoop: @unchecked Sendable {
     }
 
     // MARK: -
+
+    /// An open socket would keep its context from ending for ever.
+    private func closing(_ socket: UnsafeMutableRawPointer, _ error: TransportError) -> TransportError {
+        zmq_close(socket)
+        return error
+    }
 
     private func makeSocket(_ type: Int32) throws(TransportError) -> UnsafeMutableRawPointer {
         guard let socket = zmq_socket(context, type) else { throw .last("opening a socket") }

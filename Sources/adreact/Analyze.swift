@@ -79,7 +79,7 @@ struct Analyze: AsyncParsableCommand {
         return [
             ("fusion-node", ["--journal", folder + "/journal.sqlite"]),
             ("sink", files),
-            ("demuxer", ["--jobs", String(jobs)] + about + ["--"] + inputs),
+            ("demuxer", ["--jobs", String(jobs)] + about + SessionName.unique(inputs).flatMap { ["--session", $0] } + ["--"] + inputs),
             ("face-node", model(faceModel)),
             ("rppg-node", model(pulseModel)),
             ("audio-node", model(voiceModel)),

@@ -50,7 +50,7 @@ final class Report: Sendable {
             }
             writeOutput("\(source)\n")
             writeOutput(TimelineText.render(session.timeline, options: .init(columns: columns, usesColour: isColoured)))
-            writeOutput("\nWritten: \(files.folder(of: name))/timeline.jsonl, seconds.csv\n\n")
+            writeOutput("\nWritten: \(files.folder(of: name))/timeline.jsonl, seconds.csv\(svg ? ", timeline.svg" : "")\n\n")
             if svg {
                 do {
                     try AtomicFile.write(TimelineSVG.render(session.timeline), to: files.folder(of: name) + "/timeline.svg")

@@ -6,7 +6,7 @@ struct Demuxer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demuxer",
         abstract: "Read recordings, streams and cameras; publish their compressed packets.",
-        discussion: "Without INPUT it only serves. Sessions are named after their inputs.")
+        discussion: "Without INPUT it only serves. A session is named after its input and a mark of its content, or by --session.")
 
     @Argument(help: "Files, URLs, cameras (/dev/video0), or - for standard input.")
     var inputs: [String] = []
@@ -18,12 +18,17 @@ struct Demuxer: AsyncParsableCommand {
     var advert = ""
     @Option(help: "The viewer's consent, in your words; it travels with the sessions.")
     var consent = ""
+    @Option(help: "Name of the first, second ... input's session.")
+    var session: [String] = []
     @Flag(help: "End when everything has been read and every node has done with it.")
     var exitAfterDrain = false
     @OptionGroup var options: NodeOptions
 
     func validate() throws {
         guard (1...64).contains(jobs) else { throw ValidationError("--jobs must be 1 to 64.") }
+        guard session.isEmpty || session.count == inputs.count, Set(session).count == session.count else {
+            throw ValidationError("--session names every input, each with a name of its own, or none.")
+        }
     }
 
     func run() async throws {
@@ -33,7 +38,7 @@ struct Demuxer: AsyncParsableCommand {
         settings.viewerID = viewer
         settings.advertID = advert
         settings.consent = consent
-        let named = zip(inputs, SessionName.unique(inputs)).map(DemuxService.Input.init)
+        let named = zip(inputs, session.isEmpty ? SessionName.identified(inputs) : session).map(DemuxService.Input.init)
         let service = try NodeProcess.opening {
             try DemuxService(settings, inputs: named, instance: NodeOptions.instance("demuxer"), logger: logger)
         }
@@ -42,7 +47,7 @@ struct Demuxer: AsyncParsableCommand {
             try await NodeProcess.run(
                 finished: {
                     await service.waitUntilDrained()
-                    return ExitStatus.done
+                    return service.exitCode
                 }, stop: service.stop)
         } else {
             try await NodeProcess.runUntilStopped(stop: service.stop)

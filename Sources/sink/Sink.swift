@@ -29,6 +29,13 @@ struct Sink: AsyncParsableCommand {
     var exitAfter: Int?
     @OptionGroup var options: NodeOptions
 
+    func validate() throws {
+        if out != nil, group != nil {
+            throw ValidationError("--out writes whole sessions, from their beginning: it cannot resume in the middle as a --group does.")
+        }
+        if let exitAfter, exitAfter < 1 { throw ValidationError("--exit-after must be 1 or more.") }
+    }
+
     func run() async throws {
         let reader = try NodeProcess.opening {
             try TimelineReader(

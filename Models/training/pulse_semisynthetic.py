@@ -42,7 +42,7 @@ def main():
     rng = np.random.default_rng(SEED)
     waves = pulse_segments(options.waves, rng)
     truth = {}
-    jobs = [(source, kind) for kind in ("pulse", "photograph", "pulse", "pulse", "photograph", "pulse")
+    jobs = [(source, kind) for kind in ("photograph", "pulse", "pulse", "pulse")
             for source in MOVING + STILL]
     for number, (source, kind) in enumerate(jobs):
         settings = dict(

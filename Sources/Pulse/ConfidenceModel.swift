@@ -39,24 +39,30 @@ public struct ConfidenceModel: Sendable, Codable, Equatable {
     public var halvesAgreement: Double
     public var beatAgreement: Double
     public var beatRegularity: Double
+    /// What is taken off for every beat a minute below `usualLowestBPM`: few hearts at rest beat slower, but motion and light change
+    /// most at low frequencies.
+    public var perSlowBeat: Double
+    public var usualLowestBPM = 55.0
 
-    /// 0...1. A term that is nil counts as `withoutEvidence`.
-    public func confidence(_ terms: PulseEvidenceTerms) -> Double {
+    /// 0...1. A term that is nil adds nothing.
+    public func confidence(_ terms: PulseEvidenceTerms, heartRateBPM: Double) -> Double {
         let decibels = min(highestDecibels, max(lowestDecibels, terms.signalToNoiseDecibels))
         let sum =
             constant + perDecibel * decibels + methodAgreement * (terms.methodAgreement ?? 0)
             + regionAgreement * (terms.regionAgreement ?? 0) + halvesAgreement * terms.halvesAgreement
             + beatAgreement * terms.beatAgreement + beatRegularity * terms.beatRegularity
+            - perSlowBeat * max(0, usualLowestBPM - heartRateBPM)
         return 1 / (1 + exp(-sum))
     }
 
-    /// Skin seen from afar.
+    /// Skin seen from afar. Set on the colour of real faces into which known pulses were multiplied, on areas of
+    /// real videos that show no skin, and on noise.
     public static let remote = ConfidenceModel(
-        constant: -9, perDecibel: 0.3, methodAgreement: 2, regionAgreement: 4, halvesAgreement: 2, beatAgreement: 2,
-        beatRegularity: 2)
+        constant: -9.6, perDecibel: 0.25, methodAgreement: 1, regionAgreement: 3.3, halvesAgreement: 0.7,
+        beatAgreement: 0, beatRegularity: 7.5, perSlowBeat: 0.15)
 
     /// A finger on the lens.
     public static let contact = ConfidenceModel(
         constant: -6, perDecibel: 0.4, methodAgreement: 0, regionAgreement: 0, halvesAgreement: 2, beatAgreement: 2,
-        beatRegularity: 4)
+        beatRegularity: 4, perSlowBeat: 0)
 }

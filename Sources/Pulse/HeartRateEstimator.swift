@@ -8,11 +8,13 @@ import Foundation
 /// same wave in every part of the face, the same rate throughout.
 public struct HeartRateEstimator: Sendable {
     public let settings: PulseSettings
+    private let spectra: SpectrumAnalyzer
 
     /// - Throws: `PulseError.invalidSettings` if no method is named.
     public init(settings: PulseSettings = PulseSettings()) throws(PulseError) {
         guard !settings.methods.isEmpty else { throw .invalidSettings("no method to compute the pulse wave by") }
         self.settings = settings
+        spectra = try SpectrumAnalyzer(rateHz: settings.gridRateHz, longestSeconds: settings.reachBackSeconds)
     }
 
     /// - Parameter window: Skin without a break, at least 1.6 s of it.
@@ -36,10 +38,10 @@ public struct HeartRateEstimator: Sendable {
         evidence.beatAgreement = beats.map { agreement($0.meanFrequencyHz - spectral.frequencyHz, widthBPM: 5) } ?? 0
         evidence.beatRegularity = beats.map { 1 - min(1, $0.variation) } ?? 0
 
-        let model = isContact ? settings.heartRate.contact : settings.heartRate.remote
-        let confidence = model.confidence(evidence)
         // Noise adds beats but hardly moves a peak: beats are counted only where the wave is as clean as a contact sensor's.
         let rate = 60 * (isContact ? beats?.meanFrequencyHz ?? spectral.frequencyHz : spectral.frequencyHz)
+        let model = isContact ? settings.heartRate.contact : settings.heartRate.remote
+        let confidence = model.confidence(evidence, heartRateBPM: rate)
         var reason: PulseUnknownReason?
         if !isContact, amplitude > settings.heartRate.highestRemoteAmplitude {
             reason = .implausibleAmplitude
@@ -157,16 +159,16 @@ extension HeartRateEstimator {
     /// What the waves of different regions have in common, by different methods; where there is one region or one method only,
     /// what there is.
     private func commonSpectrum(of waves: PulseWaves) throws(PulseError) -> PowerSpectrum {
-        func spectra(_ waves: [[Double]]) throws(PulseError) -> [WaveSpectrum] {
-            var spectra: [WaveSpectrum] = []
-            for wave in waves { spectra.append(try WaveSpectrum(of: wave, rateHz: settings.gridRateHz)) }
-            return spectra
+        func transformed(_ waves: [[Double]]) throws(PulseError) -> [WaveSpectrum] {
+            var transformed: [WaveSpectrum] = []
+            for wave in waves { transformed.append(try spectra.spectrum(of: wave)) }
+            return transformed
         }
         var regions: [[WaveSpectrum]] = []
-        for region in waves.byRegion { regions.append(try spectra(region)) }
+        for region in waves.byRegion { regions.append(try transformed(region)) }
         var pairs: [(WaveSpectrum, WaveSpectrum)] = []
         if regions.isEmpty {
-            let whole = try spectra(waves.whole)
+            let whole = try transformed(waves.whole)
             if whole.count == 1 { return PowerSpectrum(of: whole[0]) }
             for (first, second) in Self.pairs(whole.count, isOrdered: false) { pairs.append((whole[first], whole[second])) }
         } else {
@@ -231,7 +233,7 @@ extension HeartRateEstimator {
             } else {
                 wave = try method.method.wave(of: window.trace)
             }
-            let spectrum = PowerSpectrum(of: try WaveSpectrum(of: wave, rateHz: settings.gridRateHz))
+            let spectrum = PowerSpectrum(of: try spectra.spectrum(of: wave))
             if let peak = spectrum.peak(lowHz: lowHz, highHz: highHz) {
                 sum += agreement(peak.frequencyHz - frequencyHz, widthBPM: 5)
             }

@@ -1,29 +1,42 @@
 import Foundation
 
-/// The Fourier transform of a wave, fine enough to read a heart rate off.
-struct WaveSpectrum {
-    var real, imaginary: [Double]
-    /// Bin k is at `k * resolutionHz`.
-    var resolutionHz: Double
+/// Transforms waves, finely enough to read a heart rate off.
+struct SpectrumAnalyzer: Sendable {
+    let rateHz: Double
+    private let transform: RealFourierTransform
 
-    /// Takes off the trend (a cubic), weighs by a Hann window, and pads with zeros: the bins lie closer than 0.5 bpm, the
-    /// width of a peak stays that of the window.
-    ///
     /// - Parameters:
-    ///   - wave: At least 8 points.
     ///   - rateHz: Points in a second.
-    init(of wave: [Double], rateHz: Double) throws(PulseError) {
+    ///   - longestSeconds: The longest wave.
+    /// - Throws: `PulseError.invalidSettings`.
+    init(rateHz: Double, longestSeconds: Double) throws(PulseError) {
+        var length = 1
+        // Bins closer than 0.5 bpm.
+        while Double(length) < rateHz * max(longestSeconds, 128) { length *= 2 }
+        self.rateHz = rateHz
+        transform = try RealFourierTransform(length: length)
+    }
+
+    /// Takes off the trend (a cubic), weighs by a Hann window, and pads with zeros; the width of a peak stays that of the
+    /// window.
+    ///
+    /// - Parameter wave: At least 8 points.
+    func spectrum(of wave: [Double]) throws(PulseError) -> WaveSpectrum {
         let count = wave.count
         guard count >= 8 else { throw .tooShort(samples: count, needed: 8) }
         let level = try PolynomialDetrend(sampleCount: count, degree: 3).detrend(wave)
         let weighted = level.indices.map { index in
             level[index] * (0.5 - 0.5 * cos(2 * .pi * (Double(index) + 0.5) / Double(count)))
         }
-        var length = 1
-        while Double(length) < max(Double(count), rateHz * 128) { length *= 2 }
-        (real, imaginary) = try RealFourierTransform(length: length).transform(weighted)
-        resolutionHz = rateHz / Double(length)
+        let (real, imaginary) = transform.transform(weighted)
+        return WaveSpectrum(real: real, imaginary: imaginary, resolutionHz: rateHz / Double(transform.length))
     }
+}
+
+/// The Fourier transform of a wave: bin k is at `k * resolutionHz`.
+struct WaveSpectrum {
+    var real, imaginary: [Double]
+    var resolutionHz: Double
 }
 
 /// Power over frequency.

@@ -9,11 +9,14 @@ public final class Supervisor: Sendable {
         public let name: String
         public let path: String
         public let arguments: [String]
+        /// Whether it reads this process's standard input; otherwise it has none.
+        public let readsStandardInput: Bool
 
-        public init(name: String, path: String, arguments: [String]) {
+        public init(name: String, path: String, arguments: [String], readsStandardInput: Bool = false) {
             self.name = name
             self.path = path
             self.arguments = arguments
+            self.readsStandardInput = readsStandardInput
         }
     }
 
@@ -56,7 +59,7 @@ public final class Supervisor: Sendable {
         process.executableURL = URL(fileURLWithPath: program.path)
         process.arguments = program.arguments
         process.environment = environment
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = program.readsStandardInput ? FileHandle.standardInput : FileHandle.nullDevice
         process.terminationHandler = { [self] in finished($0, program) }
         try state.withLock { state in
             guard !state.isStopping else { return }

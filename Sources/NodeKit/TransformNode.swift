@@ -61,7 +61,8 @@ public final class TransformNode: @unchecked Sendable {
     }
 
     private struct SessionWork {
-        let producer: (any EvidenceProducer)?
+        /// `nil` once the session is over, or could not be begun.
+        var producer: (any EvidenceProducer)?
         var session: Adreact_V1_Session
         /// What stopped this node's work on the session.
         var failure: SessionFailure?
@@ -278,7 +279,7 @@ public final class TransformNode: @unchecked Sendable {
         let promised = free.sorted { $0.key < $1.key }.map { Promise(media: $0.key, next: $0.value, evidence: work.written) }
         work.finishedMedia = work.finishedMedia.filter { $0.key.segment >= needed }
         if work.finishedMedia.isEmpty { work.written = [:] }
-        if isLast, settings.sharing != .segments { work = SessionWork(producer: nil, session: work.session, failure: SessionFailure(exitCode: 0, "over")) }
+        if isLast, settings.sharing != .segments { work.producer = nil }
         sessions[log.session] = work
         loop.post { [self] in
             promises += promised

@@ -12,7 +12,7 @@ struct Analyze: AsyncParsableCommand {
             Exit code: 0 all analysed, 65 an input is damaged, 66 one is missing, 69 a model is missing, 73 --out cannot be written.
             """)
 
-    @Argument(help: "Recordings: files or URLs.")
+    @Argument(help: "Recordings: files, URLs, or - for standard input.")
     var inputs: [String]
     @Option(help: "Folder for the results.")
     var out = "out"
@@ -83,7 +83,11 @@ struct Analyze: AsyncParsableCommand {
             ("face-node", model(faceModel)),
             ("rppg-node", model(pulseModel)),
             ("audio-node", model(voiceModel)),
-        ].map { Supervisor.Program(name: $0, path: ModelPaths.programs + "/" + $0, arguments: $1) }
+        ].map { name, arguments in
+            Supervisor.Program(
+                name: name, path: ModelPaths.programs + "/" + name, arguments: arguments,
+                readsStandardInput: name == "demuxer" && inputs.contains("-"))
+        }
     }
 
     private func checkWritable(_ folder: String) throws {

@@ -102,6 +102,19 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: together.out + "/missing"))
     }
 
+    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
+    func aRecordingCanComeThroughAPipe() throws {
+        let folder = try TemporaryFolder()
+        let clip = Programs.clips + "/gesture-yes.mkv"
+        let command = "cat '\(clip)' | '\(Programs.path("adreact"))' analyze - --out '\(folder.path)/piped'"
+        let piped = try RunningProgram("/bin/sh", ["-c", command], in: folder)
+        #expect(piped.wait(seconds: 120) == 0, "\(piped.standardError)")
+        let file = try analyze([clip], in: folder)
+        let one = try Results(in: folder.path + "/piped"), other = try Results(in: file.out)
+        #expect(one.windows.map(\.startSeconds) == other.windows.map(\.startSeconds))
+        #expect(one.seconds.count == other.seconds.count)
+    }
+
     @Test func aFolderThatCannotBeWrittenIsSaidAtOnce() throws {
         let folder = try TemporaryFolder()
         let program = try RunningProgram("adreact", ["analyze", "x.mp4", "--out", "/proc/nowhere"], in: folder)

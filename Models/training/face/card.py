@@ -36,7 +36,7 @@ def write(folder, size, temperature, sha256, metrics, options):
             "licence": "FER+ votes and web-face labels: MIT; FER2013 and web pictures: research use; backbone: Apache-2.0",
             "split": "FER+ train / valid; of the web faces one person in five held out, by name",
             "seed": options.seed,
-            "command": f"python train.py --epochs {options.epochs} --small-epochs {options.small_epochs}",
+            "command": "python train.py " + " ".join(options.schedule),
             "note": options.note,
         },
         "metrics": metrics,

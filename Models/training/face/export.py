@@ -32,7 +32,8 @@ def fit_temperature(emotion_logits, pictures):
     return (low + high) / 2
 
 
-def write_model_folder(network, validation, options, size):
+def write_model_folder(network, validation, options):
+    size = options.size
     network = network.eval().to(memory_format=torch.contiguous_format)
     temperature = fit_temperature(logits_of(network, validation["ferplusValid"], size), validation["ferplusValid"])
     network.temperature.mul_(temperature)

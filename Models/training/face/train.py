@@ -28,19 +28,13 @@ from pictures import augmented, load_ferplus, load_web_faces, standardised
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../Tests/FaceTests/Fixtures/face-logits.json")
 BATCH_SIZE = 64
-PEAK_LEARNING_RATE = 8e-4
+FROZEN_BLOCKS = 5
 WARM_UP_SHARE = 0.08
 WEIGHT_DECAY = 0.02
 CLASS_LOSS_WEIGHT = 1.0
 EMOTION_LOSS_WEIGHT = 0.5
 AVERAGE_DECAY = 0.998
 WEB_FACE_WEIGHT = 0.5
-INPUT_SIZE = 80
-SMALL_SIZE = 64
-# After so many epochs the stem and the first blocks stay as they are: edges are learned by then, and a third of the time
-# is saved.
-FREE_EPOCHS = 2
-FROZEN_BLOCKS = 5
 # The running average of the weights is brought up to date every so many steps.
 AVERAGE_INTERVAL = 4
 
@@ -55,10 +49,18 @@ def arguments():
     parser.add_argument("--note", default="", help="a sentence for the card")
     parser.add_argument("--work", default="work-face", help="folder for checkpoints")
     parser.add_argument("--epochs", type=int, default=7)
-    parser.add_argument("--small-epochs", type=int, default=2, help="of these, the first ones at 64 pixels, which is faster")
+    parser.add_argument("--start", help="checkpoint of an earlier run, whose averaged weights to begin with")
+    parser.add_argument("--size", type=int, default=64, help="side of the pictures, in pixels")
+    parser.add_argument("--peak-learning-rate", type=float, default=8e-4)
+    parser.add_argument(
+        "--freeze-after", type=int, help="epochs after which the stem and the first five blocks stay as they are: faster")
     parser.add_argument("--seed", type=int, default=20240521)
     parser.add_argument("--workers", type=int, default=2, help="processes, one core each; each takes its share of every batch")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.schedule = [f"--epochs {options.epochs}", f"--size {options.size}", f"--peak-learning-rate {options.peak_learning_rate}"]
+    options.schedule += ["--start CHECKPOINT"] if options.start else []
+    options.schedule += [f"--freeze-after {options.freeze_after}"] if options.freeze_after is not None else []
+    return options
 
 
 def keep_freed_memory():
@@ -71,12 +73,13 @@ def keep_freed_memory():
         pass  # another C library: only slower
 
 
-def learning_rate(step, step_count):
+def learning_rate(step, step_count, peak):
+    """Linear warm-up, then a cosine down to nearly nothing."""
     warm_up = max(1, int(WARM_UP_SHARE * step_count))
     if step < warm_up:
-        return PEAK_LEARNING_RATE * (step + 1) / warm_up
+        return peak * (step + 1) / warm_up
     progress = (step - warm_up) / max(1, step_count - warm_up)
-    return PEAK_LEARNING_RATE * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * progress)))
+    return peak * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def loss_of(emotion_logits, targets, class_targets, weights):
@@ -125,7 +128,10 @@ def train(options, worker, training, validation):
     """Runs in every worker; the first one saves, reports, and gets the running average of the weights back."""
     torch.manual_seed(options.seed)
     network = FaceNetwork()
-    network.backbone.load_imagenet(options.pretrained)
+    if options.start:
+        network.load_state_dict(torch.load(options.start, weights_only=False)["average"])
+    else:
+        network.backbone.load_imagenet(options.pretrained)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = 0.03
@@ -134,7 +140,7 @@ def train(options, worker, training, validation):
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}], lr=PEAK_LEARNING_RATE, fused=True
+        [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}], lr=options.peak_learning_rate, fused=True
     )
     steps_per_epoch = len(training) // BATCH_SIZE
     step_count = steps_per_epoch * options.epochs
@@ -155,20 +161,18 @@ def train(options, worker, training, validation):
     started, running = time.monotonic(), None
     for step in range(first_step, step_count):
         epoch, batch = divmod(step, steps_per_epoch)
-        is_small = epoch < options.small_epochs
-        size = SMALL_SIZE if is_small else INPUT_SIZE
         order = np.random.default_rng([options.seed, epoch]).permutation(len(training))
         if batch == 0 or step == first_step:
             share_statistics(network, options.workers)
         chosen = order[batch * BATCH_SIZE : (batch + 1) * BATCH_SIZE][worker :: options.workers]
-        images = [augmented(training.images[i], size, np.random.default_rng([options.seed, epoch, int(i)])) for i in chosen]
+        images = [augmented(training.images[i], options.size, np.random.default_rng([options.seed, epoch, int(i)])) for i in chosen]
         x = torch.from_numpy(standardised(images)).contiguous(memory_format=torch.channels_last)
         torch.manual_seed((options.seed * 1_000_003 + step) * options.workers + worker)  # dropout
         network.train()
-        if epoch >= FREE_EPOCHS:
+        if options.freeze_after is not None and epoch >= options.freeze_after:
             freeze_first_blocks(network)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, step_count)
+            group["lr"] = learning_rate(step, step_count, options.peak_learning_rate)
         _, emotion_logits = network(x)
         loss = loss_of(
             emotion_logits,
@@ -189,7 +193,7 @@ def train(options, worker, training, validation):
         if (step + 1) % 25 == 0:
             seconds = (time.monotonic() - started) / (step + 1 - first_step)
             print(
-                f"epoch {epoch + 1}/{options.epochs} step {step + 1}/{step_count} {size} px loss {running:.4f} "
+                f"epoch {epoch + 1}/{options.epochs} step {step + 1}/{step_count} {options.size} px loss {running:.4f} "
                 f"{seconds:.2f} s/step, {seconds * (step_count - step - 1) / 60:.0f} min left",
                 flush=True,
             )
@@ -203,7 +207,7 @@ def train(options, worker, training, validation):
             )
         if (step + 1) % (2 * steps_per_epoch) == 0:
             for name, pictures in validation.items():
-                figures = report(logits_of(average, pictures, size), pictures)
+                figures = report(logits_of(average, pictures, options.size), pictures)
                 print(f"  {name}: accuracy {figures['accuracy']:.4f} macro recall {figures['macroRecall']:.4f}", flush=True)
     return average
 
@@ -234,7 +238,7 @@ def work(worker, options):
             "gloo", init_method=meeting, rank=worker, world_size=options.workers, timeout=datetime.timedelta(hours=2))
     network = train(options, worker, training, validation)
     if worker == 0:
-        export.write_model_folder(network, validation, options, INPUT_SIZE)
+        export.write_model_folder(network, validation, options)
 
 
 def main():

@@ -24,7 +24,17 @@ def export(network: torch.nn.Module, inputs: tuple[torch.Tensor, ...], names: li
         dynamic_shapes=tuple({0: batch} for _ in inputs))
     path.parent.mkdir(parents=True, exist_ok=True)
     program.save(str(path), external_data=False)
+    forget_origin(path)
     onnx.checker.check_model(str(path))
+
+
+def forget_origin(path: Path) -> None:
+    """The exporter notes the source line, and so the folders of this machine, at every node."""
+    model = onnx.load(path)
+    graph = model.graph
+    for part in [model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer]:
+        del part.metadata_props[:]
+    onnx.save(model, path)
 
 
 def halve_weights(path: Path, least_values: int = 4096) -> None:

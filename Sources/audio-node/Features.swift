@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import Inference
+import Media
+import NodeKit
 import Voice
 
 /// `audio-node features`: what a network is trained with, computed by the code that serves it.
@@ -38,7 +40,12 @@ struct Features: AsyncParsableCommand {
 
     func run() async throws {
         var paths = files
-        if let list { paths += try String(contentsOfFile: list, encoding: .utf8).split(separator: "\n").map(String.init) }
+        if let list {
+            guard let lines = try? String(contentsOfFile: list, encoding: .utf8) else {
+                throw NodeProcess.end(ExitStatus.noInput, "\(list) cannot be read as text")
+            }
+            paths += lines.split(separator: "\n").map(String.init)
+        }
         guard !paths.isEmpty else { throw ValidationError("no audio files given") }
         let frontEnd = try VoiceFrontEnd(features: kind == .mfcc ? .mfcc(.init()) : .logMel(.init()), settings: .init())
 
@@ -65,7 +72,7 @@ struct Features: AsyncParsableCommand {
                 }
             } catch {
                 failures += 1
-                StandardError.line("audio-node: \(path): \(error)")
+                StandardError.line("audio-node: \(error is MediaError ? "" : "\(path): ")\(error)")
             }
             if position % 100 == 99 || position == paths.count - 1 {
                 StandardError.line("\(position + 1) of \(paths.count) files, \(images.rowCount) windows")
@@ -73,7 +80,7 @@ struct Features: AsyncParsableCommand {
         }
         try images.close()
         try weights?.close()
-        if failures > 0 { throw ExitCode(65) }
+        if failures > 0 { throw ExitCode(ExitStatus.badInput) }
     }
 
     private struct IndexLine: Encodable {

@@ -1,4 +1,5 @@
 import Foundation
+import NodeKit
 
 /// Writes a NumPy file row by row; the number of rows is known at the end.
 final class NumPyWriter {
@@ -64,9 +65,10 @@ enum StandardError {
 }
 
 extension FileHandle {
+    /// - Throws: the exit code, after a line on standard error.
     fileprivate static func creating(_ path: String) throws -> FileHandle {
         guard FileManager.default.createFile(atPath: path, contents: nil), let file = FileHandle(forWritingAtPath: path) else {
-            throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: path])
+            throw NodeProcess.end(ExitStatus.cannotWrite, "\(path) cannot be written")
         }
         return file
     }

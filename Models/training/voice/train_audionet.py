@@ -61,6 +61,21 @@ def fit(architecture: str, images: torch.Tensor, labels: torch.Tensor, name: str
         torch.save({
             "network": network.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(),
             "generator": generator.get_state(), "torch": torch.get_rng_state(), "epoch": epoch + 1}, checkpoint)
+    return with_serving_statistics(network, images, generator)
+
+
+def with_serving_statistics(network: torch.nn.Module, images: torch.Tensor, generator: torch.Generator) -> torch.nn.Module:
+    """Measures the batch norms' statistics again with dropout off: what comes out of dropout varies more in training than
+    it will in service, and the norms after it would be wrong by that."""
+    network.eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # the plain mean over all batches
+            module.train()
+    with torch.no_grad():
+        for part in images[torch.randperm(len(images), generator=generator)].split(64):
+            network(part)
     return network.eval()
 
 

@@ -41,7 +41,8 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(SEED)
     waves = pulse_segments(options.waves, rng)
-    truth = {}
+    truth_path = options.out / "truth.json"
+    truth = json.loads(truth_path.read_text()) if truth_path.exists() else {}
     jobs = [(source, kind) for kind in ("photograph", "pulse", "pulse", "pulse")
             for source in MOVING + STILL]
     for number, (source, kind) in enumerate(jobs):
@@ -49,14 +50,17 @@ def main():
             source=source, kind=kind, motion=list(MOTIONS)[number % 3], light=list(LIGHTS)[number // 3 % 2],
             crf=[18, 23, 28][number // 2 % 3], strength=[0.012, 0.007][number // 5 % 2], noise=[1.0, 2.0][number // 7 % 2])
         name = f"{number:03d}-{kind}-{pathlib.Path(source).stem}"
+        if f"{name}.mp4" in truth:
+            continue  # Made by an earlier run.
         wave = waves[number % len(waves)]
         if kind == "photograph":
             settings["strength"] = 0
         else:
             settings["windows"] = window_rates(wave["values"])
-        make_clip(options.clips / source, options.out / f"{name}.mp4", wave["values"], settings, rng)
+        make_clip(options.clips / source, options.out / f"{name}.mp4", wave["values"], settings,
+                  np.random.default_rng([SEED, number]))
         truth[f"{name}.mp4"] = settings | dict(person=wave["person"])
-        (options.out / "truth.json").write_text(json.dumps(truth, indent=1))
+        truth_path.write_text(json.dumps(truth, indent=1))
         print(name, settings["motion"], settings["light"], settings["crf"], settings["strength"],
               list(settings.get("windows", {}).values())[:1], flush=True)
 

@@ -16,7 +16,7 @@ from .whisper_encoder import Encoder, pooled
 
 FOLDS = 5
 SETTINGS = {
-    "layers": 2, "regularisation": [0.0003], "augmentedShare": 0.0, "corpusPower": 0.5, "seed": 1,
+    "layers": 2, "regularisation": [0.00003, 0.0001, 0.0003, 0.003], "augmentedShare": 0.0, "corpusPower": 0.5, "seed": 1,
 }
 
 

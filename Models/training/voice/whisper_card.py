@@ -40,6 +40,12 @@ def write(out: Path, settings: dict, temperature: float, data: Features, speaker
         "limits": LIMITS,
     }
 
+    copies = "Clips as recorded: no copies with other rooms, noise or codecs."
+    if settings["augmentedShare"] > 0:
+        copies = (
+            f"Beside each clip as recorded, {settings['augmentedShare']:.0%} of them once more as a viewer's microphone might have\n"
+            "recorded them: rooms, band limits, noise, level, clipping, Opus and MP3.")
+
     def row(kind: str, name: str, f: dict) -> str:
         auroc = f"{f['auroc']:.3f}" if "auroc" in f else ""
         return f"| {NAMES[name]} | {kind} | {f['clips']} | {f['uar']:.3f} | {f['accuracy']:.3f} | {f['f1']:.3f} | {auroc} | {f['ece']:.3f} |"
@@ -68,8 +74,7 @@ Data: {"; ".join(f"{LICENCES[name]} ({sizes[name][0]} clips, {sizes[name][1]} sp
 **These weights are therefore for non-commercial use.** TESS and TurEV (CC BY-NC-ND) were only used to judge. Classes: positive =
 happy, surprised; neutral = neutral, calm; negative = sad, angry, fearful, disgust.
 
-Balanced by corpus (square root of its size), class and speaker; beside each clip as recorded, {settings["augmentedShare"]:.0%} of them once
-more as a viewer's microphone might have recorded them: rooms, band limits, noise, level, clipping, Opus and MP3. The speech gate of serving is in the loop.
+Balanced by corpus (square root of its size), class and speaker. {copies} The speech gate of serving is in the loop.
 
 Made by, in `Models/`: `{command}` (seed {settings["seed"]}; features by `audio-node features`). The large weights are stored as float16, the type of Whisper's
 own; inference is in float32.

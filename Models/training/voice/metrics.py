@@ -29,6 +29,7 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
+    logits = logits.astype(np.float64)  # so that the sums are 1 closely enough for scikit-learn
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 

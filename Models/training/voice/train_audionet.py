@@ -117,7 +117,7 @@ def train(architecture: str, ravdess: Path, audio_node: Path, work: Path, out: P
     temperature = metrics.best_temperature(held_out, labels)
     probabilities, clip_labels, _ = features.per_clip(metrics.softmax(held_out / temperature), data)
     figures = metrics.evaluate(probabilities, clip_labels)
-    fold_uars = [metrics.evaluate(held_out[folds == f], labels[folds == f])["uar"] for f in range(FOLDS)]
+    fold_uars = [metrics.evaluate(metrics.softmax(held_out[folds == f]), labels[folds == f])["uar"] for f in range(FOLDS)]
     print("all folds", figures, flush=True)
 
     mean, deviation = standardiser(images)

@@ -32,8 +32,8 @@ public final class ExpressionClassifier: Sendable {
         card = folder.card
         guard card.task == .face else { throw fail("this model is for \(card.task.rawValue), not for faces") }
         let shape = card.input.shape
-        guard shape.count == 4, [1, 3].contains(shape[1]), shape[2] == shape[3], (8...1024).contains(shape[2]) else {
-            throw fail("\"input.shape\" must be [-1, 1 or 3 channels, size, size], not \(shape)")
+        guard shape.count == 4, [-1, 1].contains(shape[0]), [1, 3].contains(shape[1]), shape[2] == shape[3], (8...1024).contains(shape[2]) else {
+            throw fail("\"input.shape\" must be [1 or -1, 1 or 3 channels, size, size], not \(shape)")
         }
         channelCount = shape[1]
         inputSize = shape[2]
@@ -69,8 +69,16 @@ public final class ExpressionClassifier: Sendable {
         try picture.crop(area, outputWidth: inputSize, outputHeight: inputSize)
     }
 
-    /// The expressions on crops of `inputSize` x `inputSize` pixels, all in one run of the network.
+    /// The expressions on crops of `inputSize` x `inputSize` pixels: in one run of the network if its batch is open, one by
+    /// one if it takes single pictures. The numbers are the same.
     public func classify(_ crops: [RGBImage]) throws(InferenceError) -> [FaceExpression] {
+        guard card.input.shape[0] == 1 else { return try classify(batch: crops) }
+        var expressions: [FaceExpression] = []
+        for crop in crops { expressions += try classify(batch: [crop]) }
+        return expressions
+    }
+
+    private func classify(batch crops: [RGBImage]) throws(InferenceError) -> [FaceExpression] {
         guard !crops.isEmpty else { return [] }
         let pixelCount = inputSize * inputSize
         var values: [Float] = []

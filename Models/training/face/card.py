@@ -27,7 +27,7 @@ def write(folder, size, temperature, sha256, metrics, options):
         "architecture": "EfficientNet-Lite0 with a grey stem, linear head to 8 emotions, folded to 3 classes",
         "labels": CLASSES,
         "input": {
-            "shape": [-1, 1, size, size],
+            "shape": [1, 1, size, size],
             "normalisation": {"mean": [MEAN / 255], "standardDeviation": [STANDARD_DEVIATION / 255]},
         },
         "settings": {"emotions": EMOTIONS, "temperature": temperature},

@@ -147,7 +147,8 @@ final class OpenSource {
         let certainEnough = AVPROBE_SCORE_MAX / 4
         var format: UnsafePointer<AVInputFormat>?
         let bytes = UInt32(min(max(options.probeBytes, 4096), 1 << 20))
-        let score = av_probe_input_buffer2(io.context, &format, input, nil, 0, bytes)
+        // By content alone for pictures: the ending .jpg would name the reader of numbered picture files.
+        let score = av_probe_input_buffer2(io.context, &format, formats == pictureFormats ? "" : input, nil, 0, bytes)
         if interruption.isInterrupted { throw MediaError(.interrupted, input: input, detail: "opening was stopped") }
         if io.context.pointee.pos == 0 && avio_feof(io.context) != 0 {
             throw MediaError(.empty, input: input, detail: "there is nothing in it")

@@ -135,7 +135,7 @@ def train(architecture: str, ravdess: Path, audio_node: Path, work: Path, out: P
 def write_cards(architecture, out, figures, fold_uars, temperature, mean, deviation, actors, clips) -> None:
     title = {"audionet-ct": "AudioNetCT", "audionet-cl": "AudioNetCL"}[architecture]
     command = f"python -m training.voice {architecture} --ravdess DIR"
-    protocol = f"{FOLDS} folds of {actors // FOLDS} unseen actors each; fixed number of epochs, nothing chosen on the held-out actors but the temperature"
+    protocol = f"{FOLDS} folds of {actors // FOLDS} unseen actors each; fixed number of epochs, the recipe (augmentation, learning rate, batch-norm statistics) was changed twice after looking at held-out folds, and the temperature was chosen on them, so the figures flatter a little"
     limits = [
         "Trained on acted North American English in a studio only: near chance on other languages is to be expected.",
         "The labels say how a voice sounds to others, not what a person feels.",

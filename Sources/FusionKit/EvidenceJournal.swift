@@ -46,15 +46,16 @@ package final class EvidenceJournal {
 
     /// Stores a batch of evidence and how far its logs have come, in one transaction.
     package func store(_ batch: [(message: WireMessage, next: UInt64)]) throws {
+        // Logs run forward: the last place of each is the one to remember.
+        let positions = Dictionary(batch.map { ($0.message.envelope.log, $0.next) }, uniquingKeysWith: max)
         try database.write { database in
-            for (message, next) in batch {
-                let log = message.envelope.log
-                try database.execute(
-                    sql: "INSERT INTO evidence (session, envelope, body) VALUES (?, ?, ?)",
-                    arguments: [log.session, Data(message.envelopeBytes), Data(message.body)])
-                try database.execute(
-                    sql: "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?)",
-                    arguments: [log.session, log.track, log.segment, Int64(clamping: next)])
+            let evidence = try database.cachedStatement(sql: "INSERT INTO evidence (session, envelope, body) VALUES (?, ?, ?)")
+            for (message, _) in batch {
+                try evidence.execute(arguments: [message.envelope.session, Data(message.envelopeBytes), Data(message.body)])
+            }
+            let position = try database.cachedStatement(sql: "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?)")
+            for (log, next) in positions {
+                try position.execute(arguments: [log.session, log.track, log.segment, Int64(clamping: next)])
             }
         }
     }

@@ -54,6 +54,10 @@ public struct WireMessage: Sendable {
         guard envelope.session.utf8.count <= Self.maximumNameBytes, envelope.track.utf8.count <= Self.maximumNameBytes else {
             throw .malformed("session or track name too long")
         }
+        // So that no sum of two times from outside overflows.
+        guard [envelope.mediaStartNanoseconds, envelope.mediaDurationNanoseconds].allSatisfy({ $0.magnitude < 1 << 60 }) else {
+            throw .malformed("media time out of range")
+        }
         self.envelope = envelope
         envelopeBytes = frames[0]
         body = frames[1]

@@ -35,6 +35,15 @@ import Wire
         #expect(throws: WireError.self) { try WireMessage(frames: [[UInt8](repeating: 0, count: WireMessage.maximumEnvelopeBytes + 1), []]) }
     }
 
+    @Test(arguments: [Int64.max, .min, 1 << 60]) func timesWhoseSumsWouldOverflowAreRefused(time: Int64) {
+        for field in [\Envelope.mediaStartNanoseconds, \.mediaDurationNanoseconds] {
+            var envelope = message.envelope
+            envelope[keyPath: field] = time
+            let hostile = WireMessage(envelope)
+            #expect(throws: WireError.self) { try WireMessage(frames: [hostile.envelopeBytes, []]) }
+        }
+    }
+
     @Test func namesOfAnyLengthAreRefused() {
         var envelope = message.envelope
         envelope.session = String(repeating: "x", count: WireMessage.maximumNameBytes + 1)

@@ -30,18 +30,18 @@ public final class FaceAnalyzer {
             finder.reset()
             segment = frame.segment
         }
-        return try analyze(picture: frame)
+        return try analyze(frame, ptsNanoseconds: frame.ptsNanoseconds)
     }
 
     /// A single picture, with nothing before it.
     public func analyze(still picture: some PictureSource) throws -> FaceObservation {
         finder.reset()
         segment = nil
-        return try analyze(picture: picture)
+        return try analyze(picture, ptsNanoseconds: 0)
     }
 
-    private func analyze(picture: some PictureSource) throws -> FaceObservation {
-        let finding = try finder.find(in: picture)
+    private func analyze(_ picture: some PictureSource, ptsNanoseconds: Int64) throws -> FaceObservation {
+        let finding = try finder.find(in: picture, ptsNanoseconds: ptsNanoseconds)
         return FaceObservation(
             face: try finding.face.map { try observe($0, in: picture) }, faceCount: finding.faceCount)
     }

@@ -11,17 +11,19 @@ import Media
 /// Give it every frame of a segment in presentation order, and call `reset()` at each segment's first frame: the result is
 /// then a function of the segment's frames alone. One thread at a time.
 ///
-/// With BlazeFace, every `detectionIntervalFrames`-th frame is looked at; between them the face is where it was. A known face
-/// is looked for around its last place. The whole picture is searched, for the number of faces and for small ones, in
-/// every `searchIntervalDetections`-th of these frames; while no face is known, in all of them, for large ones.
+/// With BlazeFace, a frame is looked at when `lookIntervalSeconds` of media time have passed since the last look, or
+/// `stillLookIntervalSeconds` while the face keeps still; between looks the face is where it was. A known face is looked for
+/// around its last place. The whole picture is searched, for the number of faces and for small ones, at longer intervals;
+/// while no face is known, at every look, for large ones.
 /// Each face that is reported has been seen by the short-range network in a close-up, which both places the eyes well and
 /// keeps out bottles and lamps.
 public final class FaceFinder {
     private let settings: FaceFinderSettings
     private let detector: Detector
     private var tracker: FaceTracker
-    private var frameNumber = 0
     private var last = FaceFinding(face: nil, faceCount: 0)
+    private var nextLookNanoseconds = Int64.min
+    private var nextSearchNanoseconds = Int64.min
 
     private enum Detector {
         case blazeFace(short: BlazeFace, full: BlazeFace)
@@ -46,34 +48,66 @@ public final class FaceFinder {
     /// Forgets the viewer: the next frame is the first of a segment.
     public func reset() {
         tracker = FaceTracker()
-        frameNumber = 0
         last = FaceFinding(face: nil, faceCount: 0)
+        nextLookNanoseconds = .min
+        nextSearchNanoseconds = .min
     }
 
+    /// - Throws: `InferenceError`, `HaarCascadeError`, or `MediaError`.
+    public func find(in frame: VideoFrame) throws -> FaceFinding {
+        try find(in: frame, ptsNanoseconds: frame.ptsNanoseconds)
+    }
+
+    /// - Parameter ptsNanoseconds: When the picture is shown; not before the one before it.
     /// - Throws: `InferenceError`, `HaarCascadeError`, or what `picture` throws.
-    public func find(in picture: some PictureSource) throws -> FaceFinding {
-        let (detection, heldFrames) = frameNumber.quotientAndRemainder(dividingBy: settings.detectionIntervalFrames)
-        frameNumber += 1
-        guard heldFrames == 0 else { return last }
+    public func find(in picture: some PictureSource, ptsNanoseconds: Int64) throws -> FaceFinding {
+        guard ptsNanoseconds >= nextLookNanoseconds else { return last }
+        let former = last.face
         switch detector {
         case .blazeFace(let short, let full):
             let search = BlazeFaceSearch(picture: picture, short: short, full: full, settings: settings)
-            last = try find(with: search, isSearch: detection % settings.searchIntervalDetections == 0)
+            last = try find(with: search, ptsNanoseconds: ptsNanoseconds)
         case .haarCascade(let cascade):
             let faces = try cascade.faces(in: picture)
             last = FaceFinding(face: tracker.advance(faces).map(TrackedFace.init), faceCount: faces.count)
         }
+        let interval = isStill(last.face, since: former) ? settings.stillLookIntervalSeconds : settings.lookIntervalSeconds
+        nextLookNanoseconds = ptsNanoseconds.later(bySeconds: interval)
         return last
     }
 
-    /// - Parameter isSearch: Whether to search the whole picture though the viewer is known.
-    private func find(with search: BlazeFaceSearch<some PictureSource>, isSearch: Bool) throws -> FaceFinding {
+    private func find(with search: BlazeFaceSearch<some PictureSource>, ptsNanoseconds: Int64) throws -> FaceFinding {
+        let isSearch = ptsNanoseconds >= nextSearchNanoseconds
         let known = try tracker.viewer.flatMap { try search.closeUp(of: $0, scoreThreshold: settings.keepScore) }
-        if let known, !isSearch {
+        if let known, !(isSearch && settings.countsFaces) {
             return FaceFinding(face: tracker.advance([known]).map(TrackedFace.init), faceCount: max(last.faceCount, 1))
         }
         let faces = try search.faces(thorough: isSearch, known: known)
-        return FaceFinding(face: tracker.advance(faces).map(TrackedFace.init), faceCount: faces.count)
+        let viewer = tracker.advance(faces)
+        if isSearch {
+            let interval = viewer == nil ? settings.searchIntervalSeconds : settings.countIntervalSeconds
+            nextSearchNanoseconds = ptsNanoseconds.later(bySeconds: interval)
+        } else if viewer == nil {
+            // Just lost: a search for a small face need not wait for the next count.
+            nextSearchNanoseconds = min(
+                nextSearchNanoseconds, ptsNanoseconds.later(bySeconds: settings.searchIntervalSeconds))
+        }
+        return FaceFinding(face: viewer.map(TrackedFace.init), faceCount: faces.count)
+    }
+
+    private func isStill(_ face: TrackedFace?, since former: TrackedFace?) -> Bool {
+        guard let face = face?.box, let former = former?.box else { return false }
+        let reach = settings.stillReach * face.sizePixels
+        return abs(face.centreX - former.centreX) < reach && abs(face.centreY - former.centreY) < reach
+            && abs(face.sizePixels - former.sizePixels) < reach
+    }
+}
+
+extension Int64 {
+    /// This media time, in nanoseconds, and so many seconds; the latest there is if that is too much.
+    fileprivate func later(bySeconds seconds: Double) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(Int64(seconds * 1e9))
+        return overflow ? .max : sum
     }
 }
 
@@ -119,15 +153,19 @@ public struct FaceFinderSettings: Sendable, Equatable {
     }
 
     public var detector = Detector.blazeFace
-    /// Every n-th frame of a segment is looked at, beginning with the first; in those between, the face is taken to be where
-    /// it was. At least 1. Two: 67 ms at 30 frames/s, in which a face moves by less than training pictures are misaligned.
-    public var detectionIntervalFrames = 2 {
-        didSet { detectionIntervalFrames = max(1, detectionIntervalFrames) }
-    }
-    /// Of the frames looked at, the first of a segment and then every n-th one are searched from corner to corner. At least 1.
-    public var searchIntervalDetections = 5 {
-        didSet { searchIntervalDetections = max(1, searchIntervalDetections) }
-    }
+    /// From one look to the next at a face that moves, or while there is none, in seconds of media time. At 30 frames/s every
+    /// second frame is looked at: in 67 ms a face moves by less than training pictures are misaligned.
+    public var lookIntervalSeconds = 0.06
+    /// Likewise at a face that has kept still since the look before.
+    public var stillLookIntervalSeconds = 0.13
+    /// A face keeps still if from one look to the next its centre and its size change by less than this share of its size.
+    public var stillReach = 0.03
+    /// From one search of the whole picture, corner to corner, to the next, while no face is known, s.
+    public var searchIntervalSeconds = 0.3
+    /// Likewise while the viewer is known: to count the faces beside the viewer's.
+    public var countIntervalSeconds = 1.0
+    /// Whether other faces than the viewer's matter: without, they are not looked for while the viewer is known.
+    public var countsFaces = true
     /// Least score of a candidate that the short-range network sees in the whole picture, 0 to 1.
     public var shortRangeScore = 0.5
     /// Likewise for the full-range network, which takes more things for faces.
@@ -142,4 +180,11 @@ public struct FaceFinderSettings: Sendable, Equatable {
     public var candidateLimit = 8
 
     public init() {}
+
+    /// Looks for nobody but the viewer: cheaper.
+    public static var viewerOnly: FaceFinderSettings {
+        var settings = FaceFinderSettings()
+        settings.countsFaces = false
+        return settings
+    }
 }

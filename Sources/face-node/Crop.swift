@@ -65,7 +65,7 @@ struct Crop: ParsableCommand {
     private func cut(_ file: String, with finder: FaceFinder, into line: inout Line) throws {
         let picture = try RGBImage(contentsOf: file)
         finder.reset()
-        guard let face = try finder.find(in: picture).face else { return }
+        guard let face = try finder.find(in: picture, ptsNanoseconds: 0).face else { return }
         let area = FaceFraming.area(for: face)
         let crop = GreyImage(try picture.crop(area, outputWidth: size, outputHeight: size))
         let name = URL(fileURLWithPath: file).deletingPathExtension().lastPathComponent

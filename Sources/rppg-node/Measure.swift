@@ -105,7 +105,7 @@ private enum Input {
             throw InputProblem(detail: "has no video track", exitCode: ExitCode(65))
         }
         let decoder = try VideoDecoder(track)
-        let finder = try FaceFinder(modelsPath: modelsPath)
+        let finder = try FaceFinder(settings: .viewerOnly, modelsPath: modelsPath)
         let sampler = SkinSampler()
         var analyzer = try PulseAnalyzer(settings: settings)
         var clips: [PulseClip] = []

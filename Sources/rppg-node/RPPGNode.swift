@@ -35,7 +35,7 @@ struct RPPGNode: AsyncParsableCommand {
             }
             let make = { [decoderThreads] () throws -> any EvidenceProducer in
                 try PulseProducer(
-                    finder: FaceFinder(modelsPath: ModelPaths.fetched + "/mediapipe"), settings: PulseSettings(),
+                    finder: FaceFinder(settings: .viewerOnly, modelsPath: ModelPaths.fetched + "/mediapipe"), settings: PulseSettings(),
                     classifier: classifier, decoderThreads: decoderThreads)
             }
             if let input { return try LocalRun.command(input: input, track: .video, producer: NodeProcess.opening(make)) }

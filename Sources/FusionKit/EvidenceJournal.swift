@@ -60,10 +60,11 @@ package final class EvidenceJournal {
         }
     }
 
-    /// A session is over: keeps its timeline, lets go of its evidence.
+    /// A session is over: keeps its timeline, lets go of its evidence and its places.
     package func finish(session: String, timeline: [WireMessage]) throws {
         try database.write { database in
             try database.execute(sql: "DELETE FROM evidence WHERE session = ?", arguments: [session])
+            try database.execute(sql: "DELETE FROM position WHERE session = ?", arguments: [session])
             for message in timeline {
                 try database.execute(
                     sql: "INSERT INTO timeline (session, envelope, body) VALUES (?, ?, ?)",

@@ -94,7 +94,7 @@ public final class FusionService: @unchecked Sendable {
     private func recover() throws {
         for (log, next) in try journal.positions() { evidence.restore(log, next: next) }
         try journal.forEachTimelineMessage { message in
-            overSessions.insert(message.envelope.session)
+            if overSessions.insert(message.envelope.session).inserted { evidence.finish(session: message.envelope.session) }
             publish(message)
         }
         try journal.forEachEvidence { apply($0) }
@@ -115,6 +115,7 @@ public final class FusionService: @unchecked Sendable {
                     evidence.acknowledge(delivery.log, next: delivery.next)
                     evidence.consumed(delivery.ticket)
                 }
+                for session in finished { evidence.finish(session: session) }
                 progress = latest
             }
         }

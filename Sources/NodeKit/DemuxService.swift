@@ -60,6 +60,7 @@ public final class DemuxService: @unchecked Sendable {
             settings: .init(requiredGroups: settings.requiredGroups),
             rejected: Rejections(logger).report)
         media.released = { [unowned self] session, bytes in budget(of: session).giveBack(bytes) }
+        media.over = { [unowned self] session in _ = budgets.withLock { $0.removeValue(forKey: session) } }
         loop.addTicker { [unowned self] _ in
             // Readers that have read everything, and still hold on to it, need more to finish what they have.
             for (session, budget) in budgets.withLock({ $0 }) { budget.lift(media.isStarving(session: session)) }
@@ -157,6 +158,8 @@ public final class DemuxService: @unchecked Sendable {
         for track in TrackKind.allCases {
             for event in cutters[track]?.finish() ?? [] { _ = publish(event, session, tracks[track], failure) }
         }
+        let name = session.id
+        loop.post { [self] in media.complete(session: name) }
     }
 
     /// Returns `false` when the process is to stop.

@@ -31,10 +31,14 @@ public enum SessionName {
 
     /// Names for a pipeline that outlives its inputs: each is a stem and a mark of the content, so that another recording of
     /// the same name is another session, and the same recording, whenever it is read again, the same one.
-    public static func identified(_ inputs: [String]) -> [String] {
-        inputs.map { input in
-            guard let mark = contentMark(of: input) else { return stem(of: input) }
-            return stem(of: input) + "-" + mark
+    /// What is no file is another session whenever it is read: the mark of a camera's, a stream's or standard input's is
+    /// the time of the start.
+    ///
+    /// - Parameter start: now, of the wall clock.
+    public static func identified(_ inputs: [String], start: Date) -> [String] {
+        let startMark = start.formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
+        return inputs.map { input in
+            stem(of: input) + "-" + (contentMark(of: input) ?? startMark)
         }
     }
 

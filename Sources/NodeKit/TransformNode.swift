@@ -41,7 +41,7 @@ public final class TransformNode: @unchecked Sendable {
     private let instance: String
     private let logger: Logger
     private let makeProducer: (_ session: Adreact_V1_Session) throws -> any EvidenceProducer
-    private let inbox = Mailbox<ReadingEnd.Delivery>()
+    private let inbox = Mailbox<Work>()
     private let budget: ByteBudget
     private let loop: SocketLoop
     private let stopping = Atomic<Bool>(false)
@@ -52,6 +52,12 @@ public final class TransformNode: @unchecked Sendable {
     private var promises: [Promise] = []
     // On the worker's thread:
     private var sessions: [String: SessionWork] = [:]
+
+    private enum Work: Sendable {
+        case delivery(ReadingEnd.Delivery)
+        /// All of a session is done with, here and everywhere.
+        case forget(session: String)
+    }
 
     /// A media log that may be acknowledged up to `next` as soon as the evidence is safe.
     private struct Promise: Sendable {
@@ -97,7 +103,8 @@ public final class TransformNode: @unchecked Sendable {
         evidence = try PublishingEnd(
             loop, endpoint: settings.evidenceEndpoint, binds: false, instance: instance,
             settings: .init(requiredGroups: [settings.evidenceTrack: ["fusion-node"]]), rejected: rejected)
-        media.delivered = { [inbox] in inbox.put($0) }
+        media.delivered = { [inbox] in inbox.put(.delivery($0)) }
+        media.over = { [inbox] in inbox.put(.forget(session: $0)) }
         evidence.released = { [budget] _, bytes in budget.giveBack(bytes) }
         evidence.acknowledged = { [unowned self] in keepPromises() }
     }
@@ -119,8 +126,13 @@ public final class TransformNode: @unchecked Sendable {
     public func start() {
         loop.start()
         let thread = Thread { [self] in
-            while let deliveries = inbox.takeAll() {
-                for delivery in deliveries where !stopping.load(ordering: .relaxed) { work(on: delivery) }
+            while let all = inbox.takeAll() {
+                for work in all where !stopping.load(ordering: .relaxed) {
+                    switch work {
+                    case .delivery(let delivery): self.work(on: delivery)
+                    case .forget(let session): forget(session)
+                    }
+                }
             }
             finished.signal()
         }
@@ -284,6 +296,14 @@ public final class TransformNode: @unchecked Sendable {
         loop.post { [self] in
             promises += promised
             keepPromises()
+        }
+    }
+
+    private func forget(_ session: String) {
+        sessions[session] = nil
+        loop.post { [self] in
+            promises.removeAll { $0.media.session == session }
+            evidence.forget(session: session)
         }
     }
 

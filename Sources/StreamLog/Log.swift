@@ -79,6 +79,8 @@ public enum PublisherMessage<Payload: LogPayload>: Sendable {
     case entry(LogID, sequence: UInt64, next: UInt64, Payload)
     /// The log is over; `sequence` is one past its last entry.
     case end(LogID, sequence: UInt64, Payload)
+    /// Every log of the session has been read to its end by every required group: nothing of it will come again.
+    case over(session: String)
     /// "I do not know you as a reader: subscribe."
     case hello(instance: String)
     case heartbeat(instance: String)

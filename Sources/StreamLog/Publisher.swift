@@ -29,6 +29,8 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         case send(Peer, PublisherMessage<Payload>)
         /// Entries were dropped for good: so many bytes of the session's memory are free again.
         case released(session: String, bytes: Int)
+        /// All of a completed session was acknowledged by every required group, and is forgotten.
+        case over(session: String)
     }
 
     public let settings: Settings
@@ -36,6 +38,8 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     private var logs: [LogID: StoredLog<Payload>] = [:]
     /// Logs that every required group has read to the end: dropped, and not to be opened again.
     private var finished: Set<LogID> = []
+    /// Sessions in which no further log will be opened.
+    private var completed: Set<String> = []
     /// The order in which logs were opened: delivery is fair among sessions and in time order within one.
     private var sessions: OrderedDictionary<String, [LogID]> = [:]
     private var groups: [String: Group<Peer>] = [:]
@@ -72,9 +76,17 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         return drop(id) + pump()
     }
 
+    /// No further log of this session will be opened: once all of them are closed and read, it is over.
+    public mutating func complete(session: String) -> [Action] {
+        completed.insert(session)
+        for name in groups.keys { releaseShares(of: session, in: name) }
+        return endIfRead(session) + pump()
+    }
+
     /// Drops everything of a session, acknowledged or not.
     public mutating func forget(session: String) -> [Action] {
-        guard let ids = sessions.removeValue(forKey: session) else { return [] }
+        let ids = sessions.removeValue(forKey: session) ?? []
+        completed.remove(session)
         var bytes = 0
         for id in ids {
             bytes += logs.removeValue(forKey: id)?.byteCount ?? 0
@@ -82,7 +94,7 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         }
         for name in groups.keys { groups[name]?.forget(session: session) }
         finished = finished.filter { $0.session != session }
-        return [.released(session: session, bytes: bytes)]
+        return bytes > 0 ? [.released(session: session, bytes: bytes)] : []
     }
 
     // MARK: Reading
@@ -124,6 +136,8 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     }
     /// Everything written was closed, and acknowledged by every required group.
     public var isDone: Bool { logs.isEmpty }
+    /// Logs of which something is remembered, were it only that they are finished.
+    public var rememberedLogCount: Int { logs.count + finished.count }
     /// Whether a required group has been sent all that there is of a session's track. What it still holds on to it
     /// can only let go of with more to come.
     public func isStarving(session: String) -> Bool {
@@ -171,8 +185,11 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         } else if let cursor = member.cursors[id] {
             members[peer]?.cursors[id]?.next = max(cursor.next, position)
         }
-        if isRead(id, by: name) { groups[name]?.release(id) }
-        return drop(id) + pump()
+        if isRead(id, by: name) {
+            groups[name]?.release(id)
+            releaseShares(of: id.session, in: name)
+        }
+        return drop(id) + endIfRead(id.session) + pump()
     }
 
     private func isRead(_ id: LogID, by group: String) -> Bool {
@@ -199,6 +216,18 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         sessions[id.session]?.removeAll { $0 == id }
         for peer in members.keys { members[peer]?.cursors[id] = nil }
         for name in groups.keys { groups[name]?.retire(id) }
+    }
+
+    /// Whole sessions that a group has read are nobody's any more: their readers have room for others.
+    private mutating func releaseShares(of session: String, in group: String) {
+        guard completed.contains(session) else { return }
+        let unread = (sessions[session] ?? []).filter { !isRead($0, by: group) }
+        groups[group]?.release(session: session, except: Set(unread.map(\.track)))
+    }
+
+    private mutating func endIfRead(_ session: String) -> [Action] {
+        guard completed.contains(session), sessions[session]?.isEmpty ?? true else { return [] }
+        return forget(session: session) + [.over(session: session)] + members.keys.map { .send($0, .over(session: session)) }
     }
 
     /// Sends all that may be sent: to every member, round after round over the sessions, within its credit.
@@ -380,6 +409,10 @@ struct Group<Peer: Hashable & Sendable>: Sendable {
 
     mutating func release(_ id: LogID) {
         owner[Share(session: id.session, track: id.track, segment: id.segment)] = nil
+    }
+
+    mutating func release(session: String, except tracks: Set<String>) {
+        owner = owner.filter { $0.key.session != session || $0.key.segment != nil || tracks.contains($0.key.track) }
     }
 
     /// Nobody will ask for this log again.

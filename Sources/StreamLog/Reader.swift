@@ -1,3 +1,5 @@
+import OrderedCollections
+
 /// The receiving side of the log protocol, as a pure state machine: messages and the time in; deliveries and messages
 /// to send out.
 ///
@@ -37,6 +39,8 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
     public enum Action: Sendable {
         case send(Peer, ReaderMessage)
         case deliver(Delivery)
+        /// The publisher says that all of a session is done with: nothing of it will be delivered any more.
+        case over(session: String)
     }
 
     /// Counters for those who watch.
@@ -52,6 +56,8 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
     private let livenessSeconds: Double
     private var publishers: [Peer: Source] = [:]
     private var positions: [LogID: Position] = [:]
+    /// Sessions that are over: what comes of them, from a publisher that restarted, is acknowledged unread.
+    private var over = RecentNames(limit: 10_000)
 
     public init(subscription: Subscription, heartbeatSeconds: Double = 0.5, livenessSeconds: Double = 3) {
         self.subscription = subscription
@@ -105,6 +111,14 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
                 actions += subscribe(to: peer, now: now)
             }
             publishers[peer]?.instance = instance
+        case .over(let session):
+            finish(session: session)
+            actions.append(.over(session: session))
+        case .info(let log, _, let payload) where over.contains(log.session),
+            .entry(let log, _, _, let payload) where over.contains(log.session),
+            .end(let log, _, let payload) where over.contains(log.session):
+            counters.duplicates += 1
+            actions += skip(payload, peer) + [.send(peer, .acknowledge(log, next: .max, resend: false))]
         case .info(let log, let first, let payload):
             actions += began(log, first, payload, peer)
         case .entry(let log, let sequence, let next, let payload):
@@ -154,8 +168,11 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
     /// Forgets a publisher that will not come back (a binding reader's peers change their identity with each life).
     public mutating func remove(_ peer: Peer) { publishers[peer] = nil }
 
-    /// Forgets all of a session: it is over, and its publishers know that.
-    public mutating func forget(session: String) { positions = positions.filter { $0.key.session != session } }
+    /// All of a session has been read. Of its places only this is remembered.
+    public mutating func finish(session: String) {
+        positions = positions.filter { $0.key.session != session }
+        over.insert(session)
+    }
 
     // MARK: -
 
@@ -200,5 +217,21 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
 
     private func ticket(_ payload: Payload, _ peer: Peer) -> Ticket {
         Ticket(peer: peer, epoch: publishers[peer]?.epoch ?? 0, bytes: payload.byteCount)
+    }
+}
+
+/// The names that were inserted last.
+struct RecentNames: Sendable {
+    let limit: Int
+    private var names: OrderedSet<String> = []
+
+    init(limit: Int) { self.limit = limit }
+
+    func contains(_ name: String) -> Bool { names.contains(name) }
+
+    mutating func insert(_ name: String) {
+        names.append(name)
+        // In lumps: removing the first one moves all others.
+        if names.count > limit + limit / 8 { names.removeFirst(names.count - limit) }
     }
 }

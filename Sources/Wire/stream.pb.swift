@@ -52,6 +52,9 @@ public nonisolated enum Adreact_V1_Kind: SwiftProtobuf.Enum, Swift.CaseIterable 
   /// body: Hello. "I publish here; (re)subscribe." Answers the heartbeat of a peer that has not subscribed.
   case hello // = 6
 
+  /// no body. All of the session was acknowledged by every required group: nothing of it will come again.
+  case over // = 7
+
   /// Reader to publisher.
   case subscribe // = 16
 
@@ -78,6 +81,7 @@ public nonisolated enum Adreact_V1_Kind: SwiftProtobuf.Enum, Swift.CaseIterable 
     case 4: self = .end
     case 5: self = .transient
     case 6: self = .hello
+    case 7: self = .over
     case 16: self = .subscribe
     case 17: self = .credit
     case 18: self = .acknowledge
@@ -95,6 +99,7 @@ public nonisolated enum Adreact_V1_Kind: SwiftProtobuf.Enum, Swift.CaseIterable 
     case .end: return 4
     case .transient: return 5
     case .hello: return 6
+    case .over: return 7
     case .subscribe: return 16
     case .credit: return 17
     case .acknowledge: return 18
@@ -112,6 +117,7 @@ public nonisolated enum Adreact_V1_Kind: SwiftProtobuf.Enum, Swift.CaseIterable 
     .end,
     .transient,
     .hello,
+    .over,
     .subscribe,
     .credit,
     .acknowledge,
@@ -639,7 +645,7 @@ public nonisolated struct Adreact_V1_Failure: Sendable {
 fileprivate nonisolated let _protobuf_package = "adreact.v1"
 
 nonisolated extension Adreact_V1_Kind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_UNSPECIFIED\0\u{1}KIND_INFO\0\u{1}KIND_DATA\0\u{1}KIND_GAP\0\u{1}KIND_END\0\u{1}KIND_TRANSIENT\0\u{1}KIND_HELLO\0\u{2}\u{a}KIND_SUBSCRIBE\0\u{1}KIND_CREDIT\0\u{1}KIND_ACKNOWLEDGE\0\u{2}\u{e}KIND_HEARTBEAT\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_UNSPECIFIED\0\u{1}KIND_INFO\0\u{1}KIND_DATA\0\u{1}KIND_GAP\0\u{1}KIND_END\0\u{1}KIND_TRANSIENT\0\u{1}KIND_HELLO\0\u{1}KIND_OVER\0\u{2}\u{9}KIND_SUBSCRIBE\0\u{1}KIND_CREDIT\0\u{1}KIND_ACKNOWLEDGE\0\u{2}\u{e}KIND_HEARTBEAT\0")
 }
 
 nonisolated extension Adreact_V1_PacketFlag: SwiftProtobuf._ProtoNameProviding {

@@ -38,6 +38,8 @@ enum FromPublisher {
         case .end:
             guard envelope.sequence < .max - 1 else { throw .malformed("sequence out of range") }
             self = .log(.end(envelope.log, sequence: envelope.sequence, message))
+        case .over:
+            self = .log(.over(session: envelope.session))
         case .hello:
             self = .log(.hello(instance: try message.decode(Adreact_V1_Hello.self).instance))
         case .heartbeat:

@@ -13,6 +13,8 @@ public final class PublishingEnd {
 
     /// Called when entries were dropped because every required group has them.
     public var released: (_ session: String, _ bytes: Int) -> Void = { _, _ in }
+    /// Called when all of a completed session was acknowledged by every required group.
+    public var over: (_ session: String) -> Void = { _ in }
     /// Called after every change, for those who wait on acknowledgements.
     public var acknowledged: () -> Void = {}
     /// What to tell readers of the progress of open sessions, with each heartbeat.
@@ -41,6 +43,10 @@ public final class PublishingEnd {
 
     public func close(_ log: LogID, end: WireMessage) { perform(publisher.close(log, end: end)) }
 
+    /// No further log of this session will be opened.
+    public func complete(session: String) { perform(publisher.complete(session: session)) }
+
+    /// Drops everything of a session, acknowledged or not.
     public func forget(session: String) { perform(publisher.forget(session: session)) }
 
     public func isAcknowledged(_ log: LogID, before next: UInt64) -> Bool { publisher.isAcknowledged(log, before: next) }
@@ -71,6 +77,7 @@ public final class PublishingEnd {
         for action in actions {
             switch action {
             case .released(let session, let bytes): released(session, bytes)
+            case .over(let session): over(session)
             case .send(let peer, let message): send(message, to: peer)
             }
         }
@@ -85,6 +92,12 @@ public final class PublishingEnd {
             loop.send([info.envelopeBytes, info.body], to: peer)
         case .entry(_, _, _, let payload), .end(_, _, let payload):
             loop.send([payload.envelopeBytes, payload.body], to: peer)
+        case .over(let session):
+            var envelope = Envelope()
+            envelope.kind = .over
+            envelope.session = session
+            envelope.sourceInstance = instance
+            loop.send([WireMessage(envelope, body: []).envelopeBytes, []], to: peer)
         case .hello(let instance):
             var envelope = Envelope()
             envelope.kind = .hello

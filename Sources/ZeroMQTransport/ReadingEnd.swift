@@ -16,6 +16,8 @@ public final class ReadingEnd {
     public var delivered: (Delivery) -> Void = { _ in }
     /// Called with what travels outside the logs.
     public var transient: (WireMessage) -> Void = { _ in }
+    /// Called when a publisher says that nothing of a session will come any more.
+    public var over: (_ session: String) -> Void = { _ in }
     public var progressed: ([Adreact_V1_SessionProgress]) -> Void = { _ in }
 
     public var counters: Reader<Peer, WireMessage>.Counters { reader.counters }
@@ -43,7 +45,7 @@ public final class ReadingEnd {
     public func restore(_ log: LogID, next: UInt64) { reader.restore(log, next: next) }
     public func consumed(_ ticket: Ticket) { perform(reader.consumed(ticket)) }
     public func acknowledge(_ log: LogID, next: UInt64) { perform(reader.acknowledge(log, next: next)) }
-    public func forget(session: String) { reader.forget(session: session) }
+    public func finish(session: String) { reader.finish(session: session) }
 
     private func received(_ frames: SocketLoop.Frames, from peer: Peer) {
         do throws(WireError) {
@@ -65,6 +67,7 @@ public final class ReadingEnd {
         for action in actions {
             switch action {
             case .deliver(let delivery): delivered(delivery)
+            case .over(let session): over(session)
             case .send(let peer, let message):
                 let wire = message.message(from: instance)
                 loop.send([wire.envelopeBytes, wire.body], to: peer)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import NodeKit
 
 @main
@@ -38,7 +39,7 @@ struct Demuxer: AsyncParsableCommand {
         settings.viewerID = viewer
         settings.advertID = advert
         settings.consent = consent
-        let named = zip(inputs, session.isEmpty ? SessionName.identified(inputs) : session).map(DemuxService.Input.init)
+        let named = zip(inputs, session.isEmpty ? SessionName.identified(inputs, start: Date()) : session).map(DemuxService.Input.init)
         let service = try NodeProcess.opening {
             try DemuxService(settings, inputs: named, instance: NodeOptions.instance("demuxer"), logger: logger)
         }

@@ -1,3 +1,4 @@
+import Foundation
 import NodeKit
 import Testing
 
@@ -11,6 +12,14 @@ import Testing
 
     @Test func inputsOfOneNameAreNumbered() {
         #expect(SessionName.unique(["a/x.mp4", "b/x.mp4", "x-2.mp4", "c/x.mov"]) == ["x", "x-2", "x-2-2", "x-3"])
+    }
+
+    @Test func whatIsNoFileIsAnotherSessionEachTime() {
+        let inputs = ["-", "rtsp://camera/live", #filePath]
+        let first = SessionName.identified(inputs, start: Date(timeIntervalSince1970: 0))
+        let second = SessionName.identified(inputs, start: Date(timeIntervalSince1970: 1))
+        #expect(first[0] == "stdin-19700101T000000Z" && first[1] == "live-19700101T000000Z")
+        #expect(Array(zip(first, second).map(==)) == [false, false, true])
     }
 
     @Test func secretsOfAnAddressDoNotTravel() {

@@ -117,6 +117,7 @@ struct Simulation {
             violations.append("does not come to rest: \(written) of \(script.count) written, \(waiting) on their way")
         }
         if !publisher.isDone { violations.append("the publisher still waits for acknowledgements") }
+        if publisher.rememberedLogCount > 0 { violations.append("\(publisher.rememberedLogCount) logs of sessions that are over are remembered") }
         for group in Self.groups {
             for (id, entries) in content {
                 let got = stored[group]?[id] ?? [:]
@@ -178,7 +179,10 @@ struct Simulation {
         let (id, entries) = content[log]
         switch place {
         case -1: handle(publisher.open(id, info: Note(text: "info")))
-        case entries.count: handle(publisher.close(id, end: Note(text: "end")))
+        case entries.count:
+            handle(publisher.close(id, end: Note(text: "end")))
+            let isLast = !content[(log + 1)...].contains { $0.id.session == id.session }
+            if isLast { handle(publisher.complete(session: id.session)) }
         default: handle(publisher.append(id, sequence: UInt64(place), Note(text: entries[place])))
         }
     }
@@ -220,6 +224,7 @@ struct Simulation {
         for action in actions {
             switch action {
             case .send(_, let message): toPublisher[readers[index].name, default: []].append(message)
+            case .over: break
             case .deliver(let delivery):
                 readers[index].undurable.append((delivery.log, delivery.next, delivery.ticket))
                 guard case .entry(let sequence, _) = delivery.event else { continue }

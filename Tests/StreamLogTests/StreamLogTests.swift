@@ -14,6 +14,7 @@ import Testing
             case .end(let id, let sequence, _): "end \(id.session)/\(id.segment)@\(sequence)"
             case .hello: "hello"
             case .heartbeat: "heartbeat"
+            case .over(let session): "over \(session)"
             }
         }
     }
@@ -87,6 +88,34 @@ import Testing
         let more = publisher.receive(.acknowledge(LogID(session: "s", track: "video", segment: 1), next: 1, resend: false), from: "b", now: 0)
         #expect(sent(more, to: "b") == ["info s/2@0", "end s/2@0"])
     }
+
+    @Test func aSessionThatEveryGroupHasReadIsOverAndForgotten() {
+        var publisher = Pub(instance: "p", settings: .init(requiredGroups: ["video": ["face"]]))
+        _ = publisher.receive(subscription("face", "1", .sessions), from: "a", now: 0)
+        _ = publisher.open(log, info: Note(text: ""))
+        _ = publisher.close(log, end: Note(text: ""))
+        #expect(sent(publisher.receive(.acknowledge(log, next: 1, resend: false), from: "a", now: 0), to: "a") == [])
+        // Further segments may come, until it is said that none will.
+        #expect(publisher.rememberedLogCount == 1)
+        #expect(sent(publisher.complete(session: "s"), to: "a") == ["over s"])
+        #expect(publisher.rememberedLogCount == 0)
+    }
+
+    @Test func whoHasReadASessionHasRoomForTheNext() {
+        var publisher = Pub(instance: "p", settings: .init(requiredGroups: ["video": ["face"]]))
+        for member in ["a", "b"] { _ = publisher.receive(subscription("face", member, .sessions), from: member, now: 0) }
+        func session(_ name: String) -> [Pub.Action] {
+            let id = LogID(session: name, track: "video")
+            return publisher.open(id, info: Note(text: "")) + publisher.close(id, end: Note(text: "")) + publisher.complete(session: name)
+        }
+        #expect(sent(session("1"), to: "a").first == "info 1/0@0")
+        #expect(sent(session("2"), to: "b").first == "info 2/0@0")
+        _ = publisher.receive(.acknowledge(LogID(session: "2", track: "video"), next: 1, resend: false), from: "b", now: 0)
+        // "a" still has work, "b" has none: both next ones would go to "b" if what it finished did not count, one if it did.
+        #expect(sent(session("3"), to: "b").first == "info 3/0@0")
+        _ = publisher.receive(.acknowledge(LogID(session: "3", track: "video"), next: 1, resend: false), from: "b", now: 0)
+        #expect(sent(session("4"), to: "b").first == "info 4/0@0")
+    }
 }
 
 @Suite struct ReaderTests {
@@ -132,6 +161,16 @@ import Testing
         #expect(answers.contains { if case .send("p", .acknowledge(log, next: 2, resend: false)) = $0 { true } else { false } })
         #expect(delivered(reader.receive(.entry(log, sequence: 1, next: 2, Note(text: "1")), from: "p", now: 0)) == [])
         #expect(delivered(reader.receive(.entry(log, sequence: 2, next: 3, Note(text: "2")), from: "p", now: 0)) == ["2"])
+    }
+
+    @Test func whatComesOfASessionThatIsOverIsAcknowledgedUnread() {
+        var reader = Read(subscription: subscription)
+        _ = reader.receive(.info(log, first: 0, Note(text: "info")), from: "p", now: 0)
+        _ = reader.receive(.over(session: "s"), from: "p", now: 0)
+        // The publisher has died, and begins again from the start.
+        let answers = reader.receive(.info(log, first: 0, Note(text: "info")), from: "q", now: 0)
+        #expect(delivered(answers) == [])
+        #expect(answers.contains { if case .send("q", .acknowledge(log, next: .max, resend: false)) = $0 { true } else { false } })
     }
 
     @Test func numbersAtTheEndOfTheirRangeDoNoHarm() {

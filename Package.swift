@@ -98,7 +98,8 @@ let package = Package(
             cxxSettings: [.unsafeFlags(["-I/usr/include/opencv4"])],
             linkerSettings: ["opencv_objdetect", "opencv_imgproc", "opencv_core"].map { .linkedLibrary($0) }),
 
-        // Tests: one folder per library, and real processes.
+        // Tests: one folder per library, and real processes. The writer is there to be killed.
+        .executableTarget(name: "journal-writer", dependencies: ["FusionKit"], path: "Tests/JournalWriter", swiftSettings: ours),
         tests("StreamLog"),
         tests("Wire"),
         tests("ZeroMQTransport"),
@@ -109,7 +110,7 @@ let package = Package(
         tests("Fusion", not: ["Golden"]),
         tests("Inference", not: ["Fixtures"]),
         tests("NodeKit"),
-        tests("FusionKit"),
+        tests("FusionKit", of: ["FusionKit", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("Process", of: ["NodeKit"]),
     ],
     swiftLanguageModes: [.v6],

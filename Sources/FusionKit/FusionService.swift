@@ -18,6 +18,12 @@ public final class FusionService: @unchecked Sendable {
         public var creditBytes = 4 << 20
         /// How often open windows are shown, in seconds of the wall clock.
         public var provisionalSeconds = 0.25
+        /// How long a finished session is kept, in days.
+        public var keepDays = 30
+        /// How much of finished timelines is kept, in the journal and in memory, in bytes.
+        public var keepBytes = 100 << 20
+        /// Seconds since 1970: only what is kept depends on it.
+        public var unixSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
         public init(evidenceEndpoint: String, timelineEndpoint: String, journalPath: String?) {
             self.evidenceEndpoint = evidenceEndpoint
@@ -29,7 +35,13 @@ public final class FusionService: @unchecked Sendable {
     private enum Work: Sendable {
         case delivery(ReadingEnd.Delivery)
         case showOpenWindows
+        case moved(GroupPlace)
+        case rewound(group: String)
+        case expire
     }
+
+    /// How often what is too old is looked for, in seconds of the wall clock.
+    private static let expirySeconds = 60.0
 
     private let settings: Settings
     private let instance: String
@@ -42,10 +54,14 @@ public final class FusionService: @unchecked Sendable {
     private let timeline: PublishingEnd
     private var progress: [String: Adreact_V1_SessionProgress] = [:]
     private var nextProvisional = 0.0
+    private var nextExpiry = 0.0
+    /// Whether the worker has been asked for open windows, and has not got round to it: it may be waiting for a disk.
+    private var provisionalIsDue = false
     // On the worker's thread:
     private var sessions: [String: SessionFusion] = [:]
     private var timelines: [String: [WireMessage]] = [:]
     private var overSessions: Set<String> = []
+    private var retention: Retention
 
     /// - Throws: `TransportError` or `SessionFailure` where an endpoint or the journal cannot be opened.
     public init(_ settings: Settings, instance: String, logger: Logger) throws {
@@ -53,6 +69,7 @@ public final class FusionService: @unchecked Sendable {
         self.instance = instance
         self.logger = logger
         journal = try EvidenceJournal(path: settings.journalPath)
+        retention = Retention(.init(keepDays: settings.keepDays, keepBytes: settings.keepBytes), finished: try journal.finished())
         loop = try SocketLoop()
         let rejected = Rejections(logger).report
         timeline = try PublishingEnd(
@@ -65,9 +82,16 @@ public final class FusionService: @unchecked Sendable {
             rejected: rejected)
         evidence.delivered = { [inbox] in inbox.put(.delivery($0)) }
         timeline.progress = { [unowned self] in Array(progress.values) }
+        timeline.moved = { [inbox] in inbox.put(.moved($0)) }
+        timeline.rewound = { [inbox] in inbox.put(.rewound(group: $0)) }
         loop.addTicker { [unowned self] now in
-            guard now >= nextProvisional, timeline.hasTransientReaders else { return }
+            if now >= nextExpiry {
+                nextExpiry = now + Self.expirySeconds
+                inbox.put(.expire)
+            }
+            guard now >= nextProvisional, !provisionalIsDue, timeline.hasTransientReaders else { return }
             nextProvisional = now + settings.provisionalSeconds
+            provisionalIsDue = true
             inbox.put(.showOpenWindows)
         }
         try recover()
@@ -92,20 +116,22 @@ public final class FusionService: @unchecked Sendable {
 
     /// Takes up where an earlier life left off. Before `start`, so no thread is in the way.
     private func recover() throws {
+        let expired = retention.expire(unixSeconds: settings.unixSeconds())
+        try journal.expire(dropped: expired.dropped, forgotten: expired.forgotten)
         for (log, next) in try journal.positions() { evidence.restore(log, next: next) }
-        try journal.forEachTimelineMessage { message in
-            if overSessions.insert(message.envelope.session).inserted { evidence.finish(session: message.envelope.session) }
-            publish(message)
-        }
+        try journal.dropStrayPlaces()
+        timeline.restore(try journal.places())
+        overSessions = Set(try journal.finished().map(\.session))
+        for session in overSessions { evidence.finish(session: session) }
+        try journal.forEachTimelineMessage { publish($0) }
         try journal.forEachEvidence { apply($0) }
         if !sessions.isEmpty { logger.notice("resumed \(sessions.count) open sessions from the journal") }
     }
 
     private func process(_ work: [Work]) {
         let deliveries = work.compactMap { if case .delivery(let delivery) = $0 { delivery } else { nil } }
-        let showsOpenWindows = work.count > deliveries.count
         if !deliveries.isEmpty {
-            store(deliveries)
+            store(deliveries.filter { !overSessions.contains($0.log.session) })
             for delivery in deliveries { apply(delivery.payload) }
             let finished = timelines.keys.filter { sessions[$0]?.isOver == true }
             for session in finished { finish(session) }
@@ -119,19 +145,65 @@ public final class FusionService: @unchecked Sendable {
                 progress = latest
             }
         }
-        if showsOpenWindows { showOpenWindows() }
+        storePlaces(work)
+        for case .expire in work { expire() }
+        for case .showOpenWindows in work { showOpenWindows() }
     }
 
     /// Until it is stored, nothing is acknowledged: with a full disk the pipeline waits, and loses nothing.
     private func store(_ deliveries: [ReadingEnd.Delivery]) {
+        guard !deliveries.isEmpty else { return }
+        untilWritten { try journal.store(deliveries.map { ($0.payload, $0.next) }) }
+    }
+
+    /// Tries again until the journal takes it; says so once, and when it is over.
+    private func untilWritten(_ write: () throws -> Void) {
+        var waits = false
         while true {
             do {
-                return try journal.store(deliveries.map { ($0.payload, $0.next) })
+                try write()
+                if waits { logger.notice("the journal can be written again: sessions go on") }
+                return
             } catch {
-                logger.critical("the journal cannot be written, all sessions wait: \(error)")
+                if !waits {
+                    let reason = EvidenceJournal.explain(error)
+                    logger.critical("the journal \(settings.journalPath ?? "in memory") cannot be written; all sessions wait until it can: \(reason)")
+                }
+                waits = true
                 Thread.sleep(forTimeInterval: 1)
             }
         }
+    }
+
+    /// How far named groups of readers have come, for another life of this process. A place that is lost is read again.
+    private func storePlaces(_ work: [Work]) {
+        var places: [LogID: [String: UInt64]] = [:]
+        var rewound: Set<String> = []
+        for item in work {
+            switch item {
+            case .moved(let place): places[place.log, default: [:]][place.group] = place.next
+            case .rewound(let group):
+                rewound.insert(group)
+                for log in places.keys { places[log]?[group] = nil }
+            default: break
+            }
+        }
+        guard !places.isEmpty || !rewound.isEmpty else { return }
+        let all = places.flatMap { log, groups in groups.map { GroupPlace(group: $0.key, log: log, next: $0.value) } }
+        untilWritten { try journal.store(places: all, rewound: rewound) }
+    }
+
+    /// Lets go of finished sessions that are too old or too much.
+    private func expire() {
+        let expired = retention.expire(unixSeconds: settings.unixSeconds())
+        guard expired != Retention.Expired() else { return }
+        untilWritten { try journal.expire(dropped: expired.dropped, forgotten: expired.forgotten) }
+        overSessions.subtract(expired.forgotten)
+        loop.post { [self] in
+            for session in expired.dropped + expired.forgotten { timeline.forget(session: session) }
+            for session in expired.forgotten { evidence.reopen(session: session) }
+        }
+        logger.info("let go of \(expired.dropped.count) timelines for space, of \(expired.forgotten.count) sessions for age")
     }
 
     private func apply(_ message: WireMessage) {
@@ -151,16 +223,15 @@ public final class FusionService: @unchecked Sendable {
     }
 
     private func finish(_ name: String) {
-        do {
-            try journal.finish(session: name, timeline: timelines[name] ?? [])
-        } catch {
-            // Its evidence is still there: after a restart the timeline is made again.
-            logger.error("session \(name): the finished timeline is not in the journal: \(error)")
-        }
+        let messages = timelines[name] ?? []
+        let now = settings.unixSeconds()
+        untilWritten { try journal.finish(session: name, timeline: messages, unixSeconds: now) }
         sessions[name] = nil
         timelines[name] = nil
         overSessions.insert(name)
+        retention.add(.init(session: name, unixSeconds: now, byteCount: messages.reduce(0) { $0 + $1.byteCount }))
         logger.info("session \(name) is over")
+        expire()
     }
 
     private func showOpenWindows() {
@@ -168,6 +239,7 @@ public final class FusionService: @unchecked Sendable {
             let windows = sessions[name]?.provisional() ?? []
             loop.post { [self] in for window in windows { timeline.sendTransient(window) } }
         }
+        loop.post { [self] in provisionalIsDue = false }
     }
 
     private func publish(_ message: WireMessage) {

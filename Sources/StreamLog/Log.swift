@@ -25,6 +25,19 @@ public protocol LogPayload: Sendable {
     var byteCount: Int { get }
 }
 
+/// How far a named group of readers has come in a log: everything before `next` is done with.
+public struct GroupPlace: Hashable, Sendable {
+    public let group: String
+    public let log: LogID
+    public let next: UInt64
+
+    public init(group: String, log: LogID, next: UInt64) {
+        self.group = group
+        self.log = log
+        self.next = next
+    }
+}
+
 /// How a group shares the logs out among its members.
 public enum Sharing: Sendable, Equatable {
     /// Every member gets every log.
@@ -46,6 +59,9 @@ public struct Subscription: Sendable, Equatable {
     public var wantsTransient: Bool
     /// Forget what the group acknowledged before.
     public var fromStart: Bool
+
+    /// A member that is a group by itself, and leaves nothing behind when it goes.
+    public var isAnonymous: Bool { group == member }
 
     public init(
         group: String, member: String, sharing: Sharing, tracks: Set<String>, creditBytes: Int,

@@ -31,6 +31,10 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         case released(session: String, bytes: Int)
         /// All of a completed session was acknowledged by every required group, and is forgotten.
         case over(session: String)
+        /// A named group has come further, and nobody else need remember it: worth keeping for `restore`.
+        case moved(GroupPlace)
+        /// A named group begins anew.
+        case rewound(group: String)
     }
 
     public let settings: Settings
@@ -48,6 +52,11 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     public init(instance: String, settings: Settings = Settings()) {
         self.instance = instance
         self.settings = settings
+    }
+
+    /// Where named groups were in an earlier life of this publisher.
+    public mutating func restore(_ places: [GroupPlace]) {
+        for place in places { groups[place.group, default: Group()].acknowledged[place.log] = place.next }
     }
 
     // MARK: Writing
@@ -166,20 +175,26 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         if wanted.fromStart { groups[wanted.group]?.acknowledged = [:] }
         members[peer] = Member(wanted: wanted, lastHeard: now)
         groups[wanted.group, default: Group()].peers.append(peer)
-        return pump()
+        return (wanted.fromStart && !wanted.isAnonymous ? [.rewound(group: wanted.group)] : []) + pump()
     }
 
     private mutating func remove(_ peer: Peer) {
-        guard let member = members.removeValue(forKey: peer) else { return }
-        groups[member.wanted.group]?.remove(peer)
+        guard let wanted = members.removeValue(forKey: peer)?.wanted else { return }
+        groups[wanted.group]?.remove(peer)
+        // Its place is of no use to anyone. If it was only asleep, it tells where it was when it comes back.
+        if wanted.isAnonymous, !isRequired(wanted.group), groups[wanted.group]?.peers.isEmpty == true { groups[wanted.group] = nil }
     }
+
+    private func isRequired(_ group: String) -> Bool { settings.requiredGroups.values.contains { $0.contains(group) } }
 
     private mutating func acknowledge(_ id: LogID, _ next: UInt64, _ resend: Bool, _ peer: Peer) -> [Action] {
         guard logs[id] != nil, let member = members[peer] else { return [] }
         let name = member.wanted.group
         // May lie beyond what is written so far: after a restart, when the source is read anew.
-        let position = max(groups[name]?.acknowledged[id] ?? 0, next)
+        let known = groups[name]?.acknowledged[id] ?? 0
+        let position = max(known, next)
         groups[name]?.acknowledged[id] = position
+        let isNews = position > known && !member.wanted.isAnonymous && !isRequired(name)
         if resend {
             members[peer]?.cursors[id] = Cursor(announced: false, next: position)
         } else if let cursor = member.cursors[id] {
@@ -189,7 +204,8 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
             groups[name]?.release(id)
             releaseShares(of: id.session, in: name)
         }
-        return drop(id) + endIfRead(id.session) + pump()
+        let news: [Action] = isNews ? [.moved(GroupPlace(group: name, log: id, next: position))] : []
+        return news + drop(id) + endIfRead(id.session) + pump()
     }
 
     private func isRead(_ id: LogID, by group: String) -> Bool {
@@ -255,8 +271,12 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     /// The log of a session that this member is to get the next message of, if any.
     private mutating func nextLog(of session: String, for peer: Peer, in group: String) -> LogID? {
         guard let member = members[peer], let ids = sessions[session] else { return nil }
+        // Who reads everything gets a session's logs together, also those that its group has read while others are open:
+        // a member that takes over half-way must see how each of them ended.
+        let repeats = member.wanted.sharing == .everything
+            && ids.contains { member.wanted.tracks.contains($0.track) && !isRead($0, by: group) }
         for id in ids where member.wanted.tracks.contains(id.track) {
-            if isRead(id, by: group) { continue }
+            if !repeats, isRead(id, by: group) { continue }
             switch member.wanted.sharing {
             case .everything: break
             case .sessions, .segments:
@@ -279,8 +299,9 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         var cursor = member.cursors[id] ?? Cursor(announced: false, next: groups[group]?.acknowledged[id] ?? 0)
         let payload: Payload
         if !cursor.announced {
-            // What the group has acknowledged already is not sent again, and this member must not wait for it.
-            cursor = Cursor(announced: true, next: max(cursor.next, log.first))
+            // What the group has acknowledged already is not sent again, and this member must not wait for it. But the end
+            // follows each announcement.
+            cursor = Cursor(announced: true, next: max(log.end == nil ? cursor.next : min(cursor.next, log.next), log.first))
             payload = log.info
             actions.append(.send(peer, .info(id, first: cursor.next, payload)))
         } else if let entry = log.entry(at: cursor.next) {

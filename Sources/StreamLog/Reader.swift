@@ -174,6 +174,9 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         over.insert(session)
     }
 
+    /// Forgets that a session is over: if it comes again, it is read again.
+    public mutating func reopen(session: String) { over.remove(session) }
+
     // MARK: -
 
     private mutating func began(_ log: LogID, _ first: UInt64, _ payload: Payload, _ peer: Peer) -> [Action] {
@@ -228,6 +231,8 @@ struct RecentNames: Sendable {
     init(limit: Int) { self.limit = limit }
 
     func contains(_ name: String) -> Bool { names.contains(name) }
+
+    mutating func remove(_ name: String) { names.remove(name) }
 
     mutating func insert(_ name: String) {
         names.append(name)

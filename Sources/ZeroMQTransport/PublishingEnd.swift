@@ -15,6 +15,9 @@ public final class PublishingEnd {
     public var released: (_ session: String, _ bytes: Int) -> Void = { _, _ in }
     /// Called when all of a completed session was acknowledged by every required group.
     public var over: (_ session: String) -> Void = { _ in }
+    /// Called when a named group has come further, or begins anew.
+    public var moved: (GroupPlace) -> Void = { _ in }
+    public var rewound: (_ group: String) -> Void = { _ in }
     /// Called after every change, for those who wait on acknowledgements.
     public var acknowledged: () -> Void = {}
     /// What to tell readers of the progress of open sessions, with each heartbeat.
@@ -34,6 +37,9 @@ public final class PublishingEnd {
         if binds { _ = try loop.bind(endpoint, receive: receive) } else { connectedPeer = try loop.connect(endpoint, receive: receive) }
         loop.addTicker { [unowned self] now in tick(now) }
     }
+
+    /// Where named groups were in an earlier life of this process.
+    public func restore(_ places: [GroupPlace]) { publisher.restore(places) }
 
     public func open(_ log: LogID, first: UInt64 = 0, info: WireMessage) { perform(publisher.open(log, first: first, info: info)) }
 
@@ -78,6 +84,8 @@ public final class PublishingEnd {
             switch action {
             case .released(let session, let bytes): released(session, bytes)
             case .over(let session): over(session)
+            case .moved(let place): moved(place)
+            case .rewound(let group): rewound(group)
             case .send(let peer, let message): send(message, to: peer)
             }
         }

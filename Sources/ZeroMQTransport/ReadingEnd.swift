@@ -46,6 +46,7 @@ public final class ReadingEnd {
     public func consumed(_ ticket: Ticket) { perform(reader.consumed(ticket)) }
     public func acknowledge(_ log: LogID, next: UInt64) { perform(reader.acknowledge(log, next: next)) }
     public func finish(session: String) { reader.finish(session: session) }
+    public func reopen(session: String) { reader.reopen(session: session) }
 
     private func received(_ frames: SocketLoop.Frames, from peer: Peer) {
         do throws(WireError) {

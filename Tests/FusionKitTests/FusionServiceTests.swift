@@ -8,7 +8,7 @@ import Wire
 import ZeroMQTransport
 
 /// One session as the three nodes would send it: a second of a face, nothing heard, no pulse.
-private func evidence(_ session: String) -> [WireMessage] {
+func evidence(_ session: String) -> [WireMessage] {
     func message(_ kind: BodyKind, _ track: String, _ sequence: UInt64, _ start: Int64 = 0, _ body: any Message) -> WireMessage {
         var envelope = Envelope(kind, LogID(session: session, track: track), sequence: sequence)
         envelope.mediaStartNanoseconds = start
@@ -55,38 +55,5 @@ extension Array {
         guard !isEmpty else { return nil }
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         return self[Int(state >> 33) % count]
-    }
-}
-
-@Suite struct EvidenceJournalTests {
-    private func temporary() -> String { NSTemporaryDirectory() + "/adreact-journal-\(UInt64.random(in: .min ... .max)).sqlite" }
-
-    @Test func whatWasStoredIsThereAgain() throws {
-        let path = temporary()
-        defer { for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) } }
-        let messages = evidence("a")
-        try EvidenceJournal(path: path).store(messages.map { ($0, $0.envelope.sequence + 1) })
-        let journal = try EvidenceJournal(path: path)
-        var read: [WireMessage] = []
-        try journal.forEachEvidence { read.append($0) }
-        #expect(read.map(\.envelope) == messages.map(\.envelope))
-        #expect(read.map(\.body) == messages.map(\.body))
-        let positions = Dictionary(uniqueKeysWithValues: try journal.positions().map { ($0.0.track, $0.next) })
-        #expect(positions == ["voice": 1, "face": 11, "pulse": 1])
-    }
-
-    @Test func aFinishedSessionLeavesItsTimelineAndNotItsEvidence() throws {
-        let journal = try EvidenceJournal(path: nil)
-        try journal.store(evidence("a").map { ($0, 1) } + evidence("b").map { ($0, 1) })
-        try journal.finish(session: "a", timeline: [WireMessage(Envelope(.info, LogID(session: "a", track: "emotion")))])
-        var open: Set<String> = [], finished: Set<String> = []
-        try journal.forEachEvidence { open.insert($0.envelope.session) }
-        try journal.forEachTimelineMessage { finished.insert($0.envelope.session) }
-        #expect(open == ["b"])
-        #expect(finished == ["a"])
-    }
-
-    @Test func aFolderThatCannotBeWrittenIsSaid() {
-        #expect(throws: SessionFailure.self) { try EvidenceJournal(path: "/proc/nowhere/journal.sqlite") }
     }
 }

@@ -4,6 +4,7 @@
 #                           make run INPUT=clip.mp4 OUT=results
 #                           make run INPUT='first.mp4 "my second clip.mp4"'
 # make test               run every test
+# make chaos [RUNS=...]  kill and hang processes at random, and compare timelines; 50 runs unless told otherwise
 # make bench [CLIP=...]   measure speed and memory on a recording; without CLIP, on the demo clip
 # make clean              delete what was built and what runs left behind
 #
@@ -12,7 +13,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup ready build run test bench clean
+.PHONY: help setup ready build run test chaos bench clean
 
 export ADREACT_PREFIX ?= /opt/adreact
 demoClip = $$("$$ADREACT_PREFIX/python/bin/python" deploy/make-demo-clip.py)
@@ -42,6 +43,10 @@ run: build
 # Without testable imports, so that `swift build` and `swift test` share what they compile.
 test: build
 	@ADREACT_DEMO_CLIP="$(demoClip)" swift test -c release --disable-testable-imports
+
+chaos: build
+	@ADREACT_DEMO_CLIP="$(demoClip)" ADREACT_CHAOS_RUNS="$${RUNS:-50}" \
+		swift test -c release --disable-testable-imports --filter ChaosTests
 
 bench: build
 	@"$$ADREACT_PREFIX/python/bin/python" deploy/bench.py "$(demoClip)"

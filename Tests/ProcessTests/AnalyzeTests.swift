@@ -128,36 +128,3 @@ import Testing
         #expect(program.wait(seconds: 20) == 64)
     }
 }
-
-/// Whatever dies, the timeline is the same.
-@Suite(.serialized) struct RecoveryTests {
-    /// `seed` draws what dies, and when; `ADREACT_CHAOS_SEED` repeats one.
-    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"), arguments: 0..<4)
-    func killedProcessesChangeNothing(round: Int) throws {
-        let clip = Programs.clips + "/sad-then-happy.mp4"
-        let folder = try TemporaryFolder()
-        let undisturbed = try analyze([clip], in: folder, out: "undisturbed")
-        #expect(undisturbed.code == 0)
-        let seed = UInt64(ProcessInfo.processInfo.environment["ADREACT_CHAOS_SEED"] ?? "") ?? UInt64.random(in: .min ... .max)
-        var state = seed
-        func random(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % bound
-        }
-        let out = folder.path + "/disturbed"
-        let program = try RunningProgram("adreact", ["analyze", clip, "--out", out], in: folder)
-        var kills: [String] = []
-        for _ in 0..<(1 + random(3)) {
-            let quarterSeconds = 1 + random(12)
-            _ = eventually(withinSeconds: Double(quarterSeconds) / 4) { !program.process.isRunning }
-            let children = program.children
-            guard !children.isEmpty else { break }
-            let victim = children[random(children.count)]
-            kills.append(victim.name)
-            kill(victim.pid, SIGKILL)
-        }
-        #expect(program.wait(seconds: 240) == 0, "seed \(seed), killed \(kills): \(program.standardError)")
-        let same = try Results(in: out).bytes == Results(in: undisturbed.out).bytes
-        #expect(same, "seed \(seed), killed \(kills): another timeline")
-    }
-}

@@ -110,7 +110,9 @@ let package = Package(
         tests("Fusion", not: ["Golden"]),
         tests("Inference", not: ["Fixtures"]),
         tests("NodeKit"),
-        tests("FusionKit", of: ["FusionKit", .product(name: "GRDB", package: "GRDB.swift")]),
+        tests("FusionKit", of: [
+            "FusionKit", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+        ]),
         tests("Process", of: ["NodeKit"]),
     ],
     swiftLanguageModes: [.v6],

@@ -7,8 +7,8 @@ import Testing
 import Wire
 import ZeroMQTransport
 
-/// One session as the three nodes would send it: a second of a face, nothing heard, no pulse.
-func evidence(_ session: String) -> [WireMessage] {
+/// One session as the three nodes would send it: some seconds of a face, nothing heard, no pulse.
+func evidence(_ session: String, faceSeconds: Int64 = 1) -> [WireMessage] {
     func message(_ kind: BodyKind, _ track: String, _ sequence: UInt64, _ start: Int64 = 0, _ body: any Message) -> WireMessage {
         var envelope = Envelope(kind, LogID(session: session, track: track), sequence: sequence)
         envelope.mediaStartNanoseconds = start
@@ -17,7 +17,7 @@ func evidence(_ session: String) -> [WireMessage] {
     let info = Adreact_V1_Info.with { $0.session.id = session }
     var all: [WireMessage] = []
     for track in ["voice", "face", "pulse"] { all.append(message(.info, track, 0, 0, info)) }
-    for frame in 0..<10 as Range<Int64> {
+    for frame in 0..<10 * faceSeconds {
         all.append(message(.data, "face", UInt64(frame), frame * 100_000_000, Adreact_V1_FaceFrame.with {
             $0.ptsNanoseconds = frame * 100_000_000
             $0.durationNanoseconds = 100_000_000
@@ -25,7 +25,10 @@ func evidence(_ session: String) -> [WireMessage] {
             $0.face.logits = [2, 0, 0]
         }))
     }
-    all.append(message(.end, "face", 10, 0, Adreact_V1_End.with { $0.endNanoseconds = 1_000_000_000; $0.last = true }))
+    all.append(message(.end, "face", UInt64(10 * faceSeconds), 0, Adreact_V1_End.with {
+        $0.endNanoseconds = faceSeconds * 1_000_000_000
+        $0.last = true
+    }))
     for track in ["voice", "pulse"] { all.append(message(.end, track, 0, 0, Adreact_V1_End.with { $0.last = true })) }
     return all
 }

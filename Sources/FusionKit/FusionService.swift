@@ -18,6 +18,8 @@ public final class FusionService: @unchecked Sendable {
         public var creditBytes = 4 << 20
         /// How often open windows are shown, in seconds of the wall clock.
         public var provisionalSeconds = 0.25
+        /// Live: a lane of which nothing has been heard for so long is marked missing, in seconds of the wall clock.
+        public var idleSeconds = 5.0
         /// How long a finished session is kept, in days.
         public var keepDays = 30
         /// How much of finished timelines is kept, in the journal and in memory, in bytes.
@@ -35,6 +37,7 @@ public final class FusionService: @unchecked Sendable {
     private enum Work: Sendable {
         case delivery(ReadingEnd.Delivery)
         case showOpenWindows
+        case lookForSilence
         case moved(GroupPlace)
         case rewound(group: String)
         case expire
@@ -55,6 +58,7 @@ public final class FusionService: @unchecked Sendable {
     private var progress: [String: Adreact_V1_SessionProgress] = [:]
     private var nextProvisional = 0.0
     private var nextExpiry = 0.0
+    private var nextLook = 0.0
     /// Whether the worker has been asked for open windows, and has not got round to it: it may be waiting for a disk.
     private var provisionalIsDue = false
     // On the worker's thread:
@@ -88,6 +92,10 @@ public final class FusionService: @unchecked Sendable {
             if now >= nextExpiry {
                 nextExpiry = now + Self.expirySeconds
                 inbox.put(.expire)
+            }
+            if now >= nextLook {
+                nextLook = now + 1
+                inbox.put(.lookForSilence)
             }
             guard now >= nextProvisional, !provisionalIsDue, timeline.hasTransientReaders else { return }
             nextProvisional = now + settings.provisionalSeconds
@@ -132,7 +140,11 @@ public final class FusionService: @unchecked Sendable {
         let deliveries = work.compactMap { if case .delivery(let delivery) = $0 { delivery } else { nil } }
         if !deliveries.isEmpty {
             store(deliveries.filter { !overSessions.contains($0.log.session) })
-            for delivery in deliveries { apply(delivery.payload) }
+            let now = SocketLoop.now()
+            for delivery in deliveries {
+                apply(delivery.payload)
+                sessions[delivery.log.session]?.hear(delivery.payload, now: now)
+            }
             let finished = timelines.keys.filter { sessions[$0]?.isOver == true }
             for session in finished { finish(session) }
             let latest = sessions.mapValues(\.progress)
@@ -147,6 +159,7 @@ public final class FusionService: @unchecked Sendable {
         }
         storePlaces(work)
         for case .expire in work { expire() }
+        if work.contains(where: { if case .lookForSilence = $0 { true } else { false } }) { giveUpSilentLanes() }
         for case .showOpenWindows in work { showOpenWindows() }
     }
 
@@ -154,6 +167,17 @@ public final class FusionService: @unchecked Sendable {
     private func store(_ deliveries: [ReadingEnd.Delivery]) {
         guard !deliveries.isEmpty else { return }
         untilWritten { try journal.store(deliveries.map { ($0.payload, $0.next) }) }
+    }
+
+    /// A live session goes on without a lane that has fallen silent.
+    private func giveUpSilentLanes() {
+        let now = SocketLoop.now()
+        for name in sessions.keys {
+            let losses = sessions[name]?.silentLanes(now: now, idleSeconds: settings.idleSeconds) ?? []
+            guard !losses.isEmpty else { continue }
+            untilWritten { try journal.store(losses.map { ($0, 1) }) }
+            for loss in losses { apply(loss) }
+        }
     }
 
     /// Tries again until the journal takes it; says so once, and when it is over.

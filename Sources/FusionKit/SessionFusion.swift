@@ -18,6 +18,10 @@ package struct SessionFusion {
     private var failures: [Lane: Adreact_V1_Failure] = [:]
     private(set) var isOver = false
     private var newestCapture: Int64 = 0
+    /// When something was last heard of a lane, in seconds of a monotonic clock.
+    private var heard: [Lane: Double] = [:]
+    /// Evidence of a lane that fusion itself gave up stands in a log of this number.
+    private static let missingSegment = UInt32.max
 
     package init(name: String, instance: String, settings: FusionSettings) {
         self.name = name
@@ -32,8 +36,12 @@ package struct SessionFusion {
         newestCapture = max(newestCapture, envelope.captureUnixNanoseconds)
         switch envelope.kind {
         case .info:
-            examined[envelope.log] = envelope.mediaStartNanoseconds
-            return try begin(message)
+            // Announced anew, further on: a node that came back begins there, and what lies between is lost.
+            let known = examined[envelope.log] ?? envelope.mediaStartNanoseconds
+            examined[envelope.log] = max(known, envelope.mediaStartNanoseconds)
+            guard envelope.mediaStartNanoseconds > known else { return try begin(message) }
+            return try begin(message) + outputs(fusion.neverCover(
+                lane, startNanoseconds: known, endNanoseconds: envelope.mediaStartNanoseconds, reason: .gap))
         case .data:
             try add(message, lane)
             // Frames come in the order of their times, but the next one's time is not known yet.
@@ -41,6 +49,10 @@ package struct SessionFusion {
             return try cover(envelope.log, lane, upTo: envelope.mediaStartNanoseconds + length)
         case .gap:
             let gap = try message.decode(Adreact_V1_Gap.self)
+            if envelope.segment == Self.missingSegment {
+                return outputs(try fusion.neverCover(
+                    lane, startNanoseconds: gap.fromNanoseconds, endNanoseconds: gap.toNanoseconds, reason: .missing))
+            }
             examined[envelope.log] = max(examined[envelope.log] ?? 0, gap.toNanoseconds)
             return outputs(
                 try fusion.neverCover(lane, startNanoseconds: gap.fromNanoseconds, endNanoseconds: gap.toNanoseconds, reason: .gap))
@@ -48,6 +60,38 @@ package struct SessionFusion {
             return try end(envelope.log, lane, message.decode(Adreact_V1_End.self))
         default:
             return []
+        }
+    }
+
+    /// Something of this message's lane was heard.
+    ///
+    /// - Parameter now: seconds of a monotonic clock.
+    mutating func hear(_ message: WireMessage, now: Double) {
+        if let lane = Lane(rawValue: message.envelope.track) { heard[lane] = now }
+    }
+
+    /// In a live session, lanes of which nothing has been heard for so long, given up as missing as far as the others have
+    /// come. The messages are evidence like any other: to be kept in the journal, then received.
+    mutating func silentLanes(now: Double, idleSeconds: Double) -> [WireMessage] {
+        guard session?.live == true, !isOver else { return [] }
+        let progress = fusion.progress
+        let frontiers: [Lane: Int64] = [
+            .voice: progress.voiceFrontierNanoseconds, .face: progress.faceFrontierNanoseconds, .pulse: progress.pulseFrontierNanoseconds,
+        ]
+        // A lane that is over has no frontier to keep up with.
+        let newest = Lane.allCases.filter { laneEnds[$0] == nil }.compactMap { frontiers[$0] }.max() ?? 0
+        return Lane.allCases.compactMap { lane in
+            let silence = now - heard[lane, default: now]
+            heard[lane] = now - silence
+            guard laneEnds[lane] == nil, let frontier = frontiers[lane], frontier < newest, silence > idleSeconds else { return nil }
+            let gap = Adreact_V1_Gap.with {
+                $0.fromNanoseconds = frontier
+                $0.toNanoseconds = newest
+                $0.reason = "nothing heard"
+                $0.nextSequence = 1
+            }
+            let log = LogID(session: name, track: lane.rawValue, segment: Self.missingSegment)
+            return stamp(Envelope(.gap, log), frontier, newest, gap)
         }
     }
 

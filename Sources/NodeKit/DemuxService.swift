@@ -9,7 +9,8 @@ import ZeroMQTransport
 
 /// The demuxer: reads inputs, and publishes their packets as logs that can be decoded segment by segment.
 ///
-/// A recording is read only as fast as its readers acknowledge: a full log stops the reading of the file.
+/// A recording is read only as fast as its readers acknowledge: a full log stops the reading of the file. A live source
+/// does not wait: a reader that lags too far does without the oldest segments, and is told so by a gap.
 public final class DemuxService: @unchecked Sendable {
     public struct Settings: Sendable {
         public var mediaEndpoint: String
@@ -19,6 +20,14 @@ public final class DemuxService: @unchecked Sendable {
         public var sessionBudgetBytes = 96 << 20
         /// Who must have read a track before it is let go, by track.
         public var requiredGroups: [String: Set<String>] = ["audio": ["audio-node"], "video": ["face-node", "rppg-node"]]
+        /// Recordings are played at their own pace, and treated as live.
+        public var realtime = false
+        /// How far a reader of a live source may lag before it does without the oldest segments that it has not begun: media
+        /// time and bytes, for each session and group.
+        public var liveLagSeconds = 10.0
+        public var liveBacklogBytes = 32 << 20
+        /// How long a live source that was lost is looked for, in seconds of the wall clock.
+        public var reconnectSeconds = 60.0
         public var viewerID = ""
         public var advertID = ""
         public var consent = ""
@@ -46,8 +55,18 @@ public final class DemuxService: @unchecked Sendable {
     private let budgets = Mutex<[String: ByteBudget]>([:])
     private let sources = Mutex<[String: Interruption]>([:])
     private let stopping = Atomic<Bool>(false)
+    private let stopped = DispatchSemaphore(value: 0)
     private let firstFailure = Mutex<Int32>(ExitStatus.done)
     private let readers = DispatchGroup()
+    /// On the loop's thread: sessions of live sources, and the media time of their closed segments.
+    private var live: [String: LiveSession] = [:]
+
+    private struct LiveSession {
+        var newestNanoseconds: Int64 = 0
+        var starts: [LogID: Int64] = [:]
+        var spans: [LogID: MediaGap] = [:]
+        var shedCounts: [String: Int] = [:]
+    }
 
     public init(_ settings: Settings, inputs: [Input], instance: String, logger: Logger) throws {
         self.settings = settings
@@ -60,10 +79,14 @@ public final class DemuxService: @unchecked Sendable {
             settings: .init(requiredGroups: settings.requiredGroups),
             rejected: Rejections(logger).report)
         media.released = { [unowned self] session, bytes in budget(of: session).giveBack(bytes) }
-        media.over = { [unowned self] session in _ = budgets.withLock { $0.removeValue(forKey: session) } }
+        media.over = { [unowned self] session in
+            _ = budgets.withLock { $0.removeValue(forKey: session) }
+            live[session] = nil
+        }
         loop.addTicker { [unowned self] _ in
             // Readers that have read everything, and still hold on to it, need more to finish what they have.
             for (session, budget) in budgets.withLock({ $0 }) { budget.lift(media.isStarving(session: session)) }
+            shedBacklogs()
         }
     }
 
@@ -83,6 +106,7 @@ public final class DemuxService: @unchecked Sendable {
 
     public func stop() {
         stopping.store(true, ordering: .relaxed)
+        stopped.signal()
         for source in sources.withLock({ Array($0.values) }) { source.interrupt() }
         for budget in budgets.withLock({ Array($0.values) }) { budget.close() }
         loop.stop()
@@ -117,38 +141,46 @@ public final class DemuxService: @unchecked Sendable {
         }
     }
 
+    /// Waits; returns `false` at once when the process is to stop.
+    private func pause(seconds: Double) -> Bool {
+        guard stopped.wait(timeout: .now() + seconds) == .success else { return true }
+        stopped.signal()  // for the next one who waits
+        return false
+    }
+
     // MARK: One input
 
-    private func read(_ input: Input) {
-        var session = Adreact_V1_Session.with {
-            $0.id = input.session
-            $0.sourceName = SessionName.publicName(of: input.source)
-            $0.viewerID = settings.viewerID
-            $0.advertID = settings.advertID
-            $0.consent = settings.consent
-        }
+    /// What is known of an input while it is read, over all connections to it.
+    private struct Reading {
+        let input: Input
+        var session: Adreact_V1_Session
         var tracks: [TrackKind: TrackParameters] = [:]
         var cutters: [TrackKind: SegmentCutter] = [:]
-        for track in TrackKind.allCases { cutters[track] = SegmentCutter(track: track) }
+        var endNanoseconds: Int64 = 0
+        /// When media time zero was, on the monotonic clock, for live sources.
+        var start: ContinuousClock.Instant?
+        var wasOpened = false
+    }
+
+    private func read(_ input: Input) {
+        var reading = Reading(
+            input: input,
+            session: .with {
+                $0.id = input.session
+                $0.sourceName = SessionName.publicName(of: input.source)
+                $0.viewerID = settings.viewerID
+                $0.advertID = settings.advertID
+                $0.consent = settings.consent
+            })
+        for track in TrackKind.allCases { reading.cutters[track] = SegmentCutter(track: track) }
         var failure: SessionFailure?
-        do {
-            let source = try Demultiplexer(input: input.source)
-            sources.withLock { $0[input.session] = source.interruption }
-            defer { _ = sources.withLock { $0.removeValue(forKey: input.session) } }
-            tracks[.audio] = source.description.audio
-            tracks[.video] = source.description.video
-            session.durationNanoseconds = source.description.durationNanoseconds ?? 0
-            session.live = source.description.isLive
-            logger.info("\(session.sourceName): \(source.description.formatName)")
-            while let packet = try source.next() {
-                for event in cutters[packet.track]?.add(packet) ?? [] {
-                    guard publish(event, session, tracks[packet.track]) else { return }
-                }
+        repeat {
+            do {
+                failure = try readConnection(&reading)
+            } catch {
+                failure = SessionFailure(error, input: input.source)
             }
-            failure = source.truncation.map { SessionFailure($0, input: input.source) }
-        } catch {
-            failure = SessionFailure(error, input: input.source)
-        }
+        } while failure != nil && waitForSource(&reading, failure)
         guard !stopping.load(ordering: .relaxed) else { return }
         if let failure {
             logger.error("\(failure)")
@@ -156,10 +188,77 @@ public final class DemuxService: @unchecked Sendable {
         }
         // A session that failed ends like any other, and says why: what was read of it has its timeline.
         for track in TrackKind.allCases {
-            for event in cutters[track]?.finish() ?? [] { _ = publish(event, session, tracks[track], failure) }
+            for event in reading.cutters[track]?.finish() ?? [] {
+                _ = publish(event, reading.session, reading.tracks[track], failure)
+            }
         }
-        let name = session.id
+        let name = input.session
         loop.post { [self] in media.complete(session: name) }
+    }
+
+    /// Reads until the end of the source, or of this connection to it.
+    ///
+    /// - Returns: what is missing at the end of a recording; `nil` when all was read, or the process is to stop.
+    private func readConnection(_ reading: inout Reading) throws -> SessionFailure? {
+        let name = reading.input.session
+        let source = try Demultiplexer(input: reading.input.source)
+        sources.withLock { $0[name] = source.interruption }
+        defer { _ = sources.withLock { $0.removeValue(forKey: name) } }
+        reading.tracks[.audio] = source.description.audio
+        reading.tracks[.video] = source.description.video
+        var offset: Int64 = 0
+        if reading.wasOpened {
+            offset = rejoin(&reading)
+        } else {
+            reading.wasOpened = true
+            reading.session.durationNanoseconds = source.description.durationNanoseconds ?? 0
+            reading.session.live = source.description.isLive || settings.realtime
+            logger.info("\(reading.session.sourceName): \(source.description.formatName)")
+        }
+        while var packet = try source.next() {
+            packet.ptsNanoseconds += offset
+            if reading.session.live, !keepPace(packet, &reading) { return nil }
+            for event in reading.cutters[packet.track]?.add(packet) ?? [] {
+                guard publish(event, reading.session, reading.tracks[packet.track]) else { return nil }
+            }
+            reading.endNanoseconds = max(reading.endNanoseconds, packet.ptsNanoseconds + packet.durationNanoseconds)
+        }
+        return source.truncation.map { SessionFailure($0, input: reading.input.source) }
+    }
+
+    /// Notes when media time zero was; a recording waits until the packet is due.
+    private func keepPace(_ packet: EncodedPacket, _ reading: inout Reading) -> Bool {
+        let now = ContinuousClock.now
+        guard let start = reading.start else {
+            reading.start = now - .nanoseconds(packet.ptsNanoseconds)
+            return true
+        }
+        guard settings.realtime else { return true }
+        let early = start + .nanoseconds(packet.ptsNanoseconds) - now
+        return early <= .milliseconds(1) || pause(seconds: early / .seconds(1))
+    }
+
+    /// A live source that broke off is looked for, at growing intervals. Returns whether to try again.
+    private func waitForSource(_ reading: inout Reading, _ failure: SessionFailure?) -> Bool {
+        guard reading.wasOpened, reading.session.live, !settings.realtime, let start = reading.start else { return false }
+        let lostSeconds = (ContinuousClock.now - start) / .seconds(1) - Double(reading.endNanoseconds) / 1e9
+        guard lostSeconds < settings.reconnectSeconds else { return false }
+        if let failure { logger.warning("\(failure); looking for it again") }
+        return pause(seconds: min(8, max(0.5, lostSeconds / 2)))
+    }
+
+    /// The source is there again: what lies between is a gap. Returns what to add to the new connection's media times.
+    private func rejoin(_ reading: inout Reading) -> Int64 {
+        let elapsed = reading.start.map { (ContinuousClock.now - $0) / .nanoseconds(1) } ?? 0
+        let (lost, found) = (reading.endNanoseconds, max(reading.endNanoseconds, Int64(elapsed)))
+        for track in TrackKind.allCases {
+            for event in reading.cutters[track]?.interrupt(from: lost, to: found, reason: "source lost") ?? [] {
+                _ = publish(event, reading.session, reading.tracks[track])
+            }
+        }
+        logger.warning("\(reading.session.sourceName): found again after \(Double(found - lost) / 1e9) s")
+        reading.endNanoseconds = found
+        return found
     }
 
     /// Returns `false` when the process is to stop.
@@ -175,12 +274,25 @@ public final class DemuxService: @unchecked Sendable {
                 $0.session = session
                 if let parameters { $0.parameters = Adreact_V1_TrackParameters(parameters) }
             })
-            loop.post { [self] in media.open(log, info: info) }
+            let isLive = session.live
+            loop.post { [self] in
+                if isLive { live[log.session, default: LiveSession()].starts[log] = start }
+                media.open(log, info: info)
+            }
         case .packet(let packet, let segment, let sequence, let isContext):
             let log = LogID(session: session.id, track: packet.track.rawValue, segment: segment)
             let entry = packet.message(log, sequence: sequence, isContext: isContext)
             guard budget(of: session.id).take(entry.byteCount) else { return false }
-            loop.post { [self] in media.append(log, sequence: sequence, entry) }
+            let end = packet.ptsNanoseconds + packet.durationNanoseconds
+            loop.post { [self] in
+                let newest = live[log.session]?.newestNanoseconds ?? 0
+                live[log.session]?.newestNanoseconds = max(newest, end)
+                media.append(log, sequence: sequence, entry)
+            }
+        case .gap(let track, let segment, let next, let gap):
+            let log = LogID(session: session.id, track: track.rawValue, segment: segment)
+            let message = self.message(of: gap, log, next: next)
+            loop.post { [self] in media.append(log, sequence: 0, next: next, message) }
         case .end(let track, let segment, let sequence, let end, let isLast):
             let log = LogID(session: session.id, track: track.rawValue, segment: segment)
             let body = Adreact_V1_End.with {
@@ -189,9 +301,50 @@ public final class DemuxService: @unchecked Sendable {
                 if isLast, let failure { $0.failure = failure.wire }
             }
             let message = message(Envelope(.end, log, sequence: sequence), body)
-            loop.post { [self] in media.close(log, end: message) }
+            loop.post { [self] in
+                if let start = live[log.session]?.starts.removeValue(forKey: log) {
+                    live[log.session]?.spans[log] = MediaGap(startNanoseconds: start, endNanoseconds: end, reason: "too slow")
+                }
+                media.close(log, end: message)
+            }
         }
         return true
+    }
+
+    private func message(of gap: MediaGap, _ log: LogID, next: UInt64) -> WireMessage {
+        message(Envelope(.gap, log), Adreact_V1_Gap.with {
+            $0.fromNanoseconds = gap.startNanoseconds
+            $0.toNanoseconds = gap.endNanoseconds
+            $0.reason = gap.reason
+            $0.nextSequence = next
+        })
+    }
+
+    // MARK: Loop's thread
+
+    /// Readers of live sources that lag too far do without what they have not begun, the oldest first.
+    private func shedBacklogs() {
+        for (session, state) in live {
+            for (track, groups) in settings.requiredGroups {
+                for group in groups { shedBacklog(session, state, track, group) }
+            }
+        }
+    }
+
+    private func shedBacklog(_ session: String, _ state: LiveSession, _ track: String, _ group: String) {
+        let backlog = media.backlog(session: session, track: track, group: group)
+        var bytes = backlog.reduce(0) { $0 + $1.bytes }
+        for (log, size, next) in backlog {
+            guard let span = state.spans[log] else { continue }
+            let lagSeconds = Double(state.newestNanoseconds - span.endNanoseconds) / 1e9
+            guard lagSeconds > settings.liveLagSeconds || bytes > settings.liveBacklogBytes else { return }
+            bytes -= size
+            media.shed(log, for: group, gap: message(of: span, log, next: next))
+            let count = (live[session]?.shedCounts[group] ?? 0) + 1
+            live[session]?.shedCounts[group] = count
+            // Once at 1, 2, 4, 8...: a reader that never comes must not fill the log.
+            if count & (count - 1) == 0 { logger.warning("\(session): \(group) is too slow, \(count) segments of \(track) dropped for it") }
+        }
     }
 
     private func message(_ envelope: Envelope, _ body: any Message) -> WireMessage {

@@ -12,6 +12,8 @@ public protocol EvidenceProducer: AnyObject {
     func begin(_ segment: SegmentStart) throws -> [EvidenceItem]
     func consume(_ packet: EncodedPacket) throws -> [EvidenceItem]
     func end(_ segment: SegmentEnd) throws -> [EvidenceItem]
+    /// The rest of the segment that was begun will never come. Its end does.
+    func skip(_ gap: MediaGap) throws -> [EvidenceItem]
     /// The first segment that is still needed to make what comes; everything before it has been turned into evidence.
     var firstNeededSegment: UInt32 { get }
 }
@@ -31,11 +33,26 @@ public struct SegmentEnd: Sendable {
     public let isLast: Bool
 }
 
+/// Media that was lost on its way: dropped because this reader was too slow for a live source, or never received.
+public struct MediaGap: Sendable {
+    public let startNanoseconds: Int64
+    public let endNanoseconds: Int64
+    public let reason: String
+
+    public init(startNanoseconds: Int64, endNanoseconds: Int64, reason: String) {
+        self.startNanoseconds = startNanoseconds
+        self.endNanoseconds = endNanoseconds
+        self.reason = reason
+    }
+}
+
 /// What a producer makes: logs of evidence.
 public enum EvidenceItem: Sendable {
     /// `present`: whether the session has what is examined here.
     case open(segment: UInt32, first: UInt64, startNanoseconds: Int64, present: Bool)
     case entry(segment: UInt32, sequence: UInt64, startNanoseconds: Int64, durationNanoseconds: Int64, any SwiftProtobuf.Message & Sendable)
+    /// Entries from `sequence` up to `next`, of this stretch of media time, will never exist.
+    case gap(segment: UInt32, sequence: UInt64, next: UInt64, MediaGap)
     case end(segment: UInt32, sequence: UInt64, endNanoseconds: Int64, isLast: Bool)
 }
 

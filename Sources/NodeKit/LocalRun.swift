@@ -48,6 +48,8 @@ public enum LocalRun {
             try producer.begin(SegmentStart(index: segment, startNanoseconds: start, track: parameters))
         case .packet(let packet, _, _, _):
             try producer.consume(packet)
+        case .gap(_, _, _, let gap):
+            try producer.skip(gap)
         case .end(_, let segment, _, let end, let isLast):
             try producer.end(SegmentEnd(index: segment, endNanoseconds: end, isLast: isLast))
         }

@@ -5,6 +5,8 @@ public enum SegmentEvent: Sendable {
     case begin(track: TrackKind, segment: UInt32, startNanoseconds: Int64)
     /// `sequence` counts within the segment. `isContext`: of a neighbouring segment, needed to decode this one.
     case packet(EncodedPacket, segment: UInt32, sequence: UInt64, isContext: Bool)
+    /// The whole segment, from number 0 up to `next`, was lost before it could be read.
+    case gap(track: TrackKind, segment: UInt32, next: UInt64, MediaGap)
     case end(track: TrackKind, segment: UInt32, sequence: UInt64, endNanoseconds: Int64, isLast: Bool)
 }
 
@@ -25,6 +27,10 @@ public struct SegmentCutter: Sendable {
     /// Events of the current segment, until the previous one has ended: segments come out one after the other.
     private var waiting: [SegmentEvent] = []
     private var endNanoseconds: Int64 = 0
+    /// Where the first segment to come begins, whenever its first packet is shown.
+    private var startNanoseconds: Int64 = 0
+    /// Added to the numbers of the packets' segments: those before an interruption are in use.
+    private var firstSegment: UInt32 = 0
 
     private struct Open: Sendable {
         let segment: UInt32
@@ -39,6 +45,8 @@ public struct SegmentCutter: Sendable {
     }
 
     public mutating func add(_ packet: EncodedPacket) -> [SegmentEvent] {
+        var packet = packet
+        packet.segment &+= firstSegment
         var events: [SegmentEvent] = []
         if current?.segment != packet.segment {
             events += begin(packet)
@@ -60,8 +68,8 @@ public struct SegmentCutter: Sendable {
     public mutating func finish() -> [SegmentEvent] {
         var events = closePrevious()
         if current == nil {
-            events.append(.begin(track: track, segment: 0, startNanoseconds: 0))
-            current = Open(segment: 0)
+            events.append(.begin(track: track, segment: firstSegment, startNanoseconds: startNanoseconds))
+            current = Open(segment: firstSegment)
         }
         if let last = current {
             events.append(.end(track: track, segment: last.segment, sequence: last.nextSequence, endNanoseconds: endNanoseconds, isLast: true))
@@ -70,10 +78,34 @@ public struct SegmentCutter: Sendable {
         return events
     }
 
+    /// The source was lost, and found again at `endNanoseconds`: what lies between is a segment without packets. The packets
+    /// to come count their segments from 0 again.
+    ///
+    /// - Parameter startNanoseconds: when it was lost; the end of everything that was read of any track.
+    public mutating func interrupt(from startNanoseconds: Int64, to endNanoseconds: Int64, reason: String) -> [SegmentEvent] {
+        var events = closePrevious()
+        if let open = current {
+            events.append(.end(
+                track: track, segment: open.segment, sequence: open.nextSequence, endNanoseconds: startNanoseconds, isLast: false))
+            firstSegment = open.segment &+ 1
+        }
+        let gap = MediaGap(
+            startNanoseconds: current == nil ? self.startNanoseconds : startNanoseconds, endNanoseconds: endNanoseconds, reason: reason)
+        events += [
+            .begin(track: track, segment: firstSegment, startNanoseconds: gap.startNanoseconds),
+            .gap(track: track, segment: firstSegment, next: 1, gap),
+            .end(track: track, segment: firstSegment, sequence: 1, endNanoseconds: gap.endNanoseconds, isLast: false),
+        ]
+        firstSegment &+= 1
+        (current, recent) = (nil, [])
+        (self.startNanoseconds, self.endNanoseconds) = (endNanoseconds, endNanoseconds)
+        return events
+    }
+
     private mutating func begin(_ packet: EncodedPacket) -> [SegmentEvent] {
         var events = closePrevious()
         // The first segment begins with the session, whenever its first packet is shown.
-        let start = current == nil ? 0 : packet.ptsNanoseconds
+        let start = current == nil ? startNanoseconds : packet.ptsNanoseconds
         previous = current
         previous?.endNanoseconds = start
         current = Open(segment: packet.segment)

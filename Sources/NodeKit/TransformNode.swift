@@ -181,6 +181,11 @@ public final class TransformNode: @unchecked Sendable {
             let start = SegmentStart(index: log.segment, startNanoseconds: delivery.payload.envelope.mediaStartNanoseconds, track: track)
             sessions[log.session]?.segmentStartNanoseconds = start.startNanoseconds
             try publish(log.session) { try $0.begin(start) }
+        case .entry where delivery.payload.envelope.kind == .gap:
+            let gap = try delivery.payload.decode(Adreact_V1_Gap.self)
+            try publish(log.session) {
+                try $0.skip(MediaGap(startNanoseconds: gap.fromNanoseconds, endNanoseconds: gap.toNanoseconds, reason: gap.reason))
+            }
         case .entry:
             let packet = EncodedPacket(delivery.payload, track: settings.mediaTrack)
             try publish(log.session) { try $0.consume(packet) }
@@ -224,6 +229,18 @@ public final class TransformNode: @unchecked Sendable {
             sessions[session]?.openLogs[log] = sequence + 1
             guard budget.take(message.byteCount) else { return }
             loop.post { [self] in evidence.append(log, sequence: sequence, message) }
+        case .gap(let segment, let sequence, let next, let gap):
+            let log = LogID(session: session, track: settings.evidenceTrack, segment: segment)
+            let message = stamp(Envelope(.gap, log, sequence: sequence), body: Adreact_V1_Gap.with {
+                $0.fromNanoseconds = gap.startNanoseconds
+                $0.toNanoseconds = gap.endNanoseconds
+                $0.reason = gap.reason
+                $0.nextSequence = next
+            })
+            sessions[session]?.written[log] = next
+            sessions[session]?.openLogs[log] = next
+            guard budget.take(message.byteCount) else { return }
+            loop.post { [self] in evidence.append(log, sequence: sequence, next: next, message) }
         case .end(let segment, let sequence, let end, let isLast):
             close(LogID(session: session, track: settings.evidenceTrack, segment: segment), sequence, end, isLast, isLast ? sessions[session]?.inputFailure : nil)
         }
@@ -257,14 +274,9 @@ public final class TransformNode: @unchecked Sendable {
             publish(.open(segment: log.segment, first: 0, startNanoseconds: start, present: false), log.session)
         }
         let sequence = sessions[log.session]?.openLogs[evidenceLog] ?? 0
-        let gap = Adreact_V1_Gap.with {
-            $0.fromNanoseconds = start
-            $0.toNanoseconds = end.endNanoseconds
-            $0.reason = sessions[log.session]?.failure?.description ?? ""
-            $0.nextSequence = sequence + 1
-        }
-        let message = stamp(Envelope(.gap, evidenceLog, sequence: sequence), body: gap)
-        if budget.take(message.byteCount) { loop.post { [self] in evidence.append(evidenceLog, sequence: sequence, message) } }
+        let gap = MediaGap(
+            startNanoseconds: start, endNanoseconds: end.endNanoseconds, reason: sessions[log.session]?.failure?.description ?? "")
+        publish(.gap(segment: log.segment, sequence: sequence, next: sequence + 1, gap), log.session)
         close(evidenceLog, sequence + 1, end.endNanoseconds, end.last, sessions[log.session]?.failure)
     }
 

@@ -46,7 +46,7 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     private var completed: Set<String> = []
     /// The order in which logs were opened: delivery is fair among sessions and in time order within one.
     private var sessions: OrderedDictionary<String, [LogID]> = [:]
-    private var groups: [String: Group<Peer>] = [:]
+    private var groups: [String: Group<Peer, Payload>] = [:]
     private var members: [Peer: Member] = [:]
 
     public init(instance: String, settings: Settings = Settings()) {
@@ -104,6 +104,30 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         for name in groups.keys { groups[name]?.forget(session: session) }
         finished = finished.filter { $0.session != session }
         return bytes > 0 ? [.released(session: session, bytes: bytes)] : []
+    }
+
+    // MARK: Overload
+
+    /// What a required group has not begun of a session's track, oldest first: closed logs, with the bytes that are kept
+    /// for it and the number after its last entry.
+    public func backlog(session: String, track: String, group: String) -> [(log: LogID, bytes: Int, next: UInt64)] {
+        (sessions[session] ?? []).compactMap { id in
+            guard id.track == track, let log = logs[id], log.end != nil, groups[group]?.shed[id] == nil,
+                groups[group]?.acknowledged[id] ?? 0 <= log.first, !isBegun(id, by: group)
+            else { return nil }
+            return (id, log.byteCount, log.next)
+        }
+    }
+
+    /// Lets a group do without a closed log: its members get `gap` in place of the entries, then the log's end.
+    public mutating func shed(_ id: LogID, for group: String, gap: Payload) -> [Action] {
+        guard logs[id]?.end != nil else { return [] }
+        groups[group, default: Group()].shed[id] = gap
+        return drop(id) + pump()
+    }
+
+    private func isBegun(_ id: LogID, by group: String) -> Bool {
+        groups[group]?.peers.contains { members[$0]?.cursors[id] != nil } ?? false
     }
 
     // MARK: Reading
@@ -219,9 +243,19 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         return names.map { groups[$0]?.acknowledged[id] ?? 0 }.min() ?? 0
     }
 
+    /// The number before which no required group will be sent anything.
+    private func needed(_ id: LogID) -> UInt64 {
+        guard let names = settings.requiredGroups[id.track], !names.isEmpty, let log = logs[id] else { return 0 }
+        return names.map { name in
+            let position = groups[name]?.acknowledged[id] ?? 0
+            return groups[name]?.shed[id] == nil ? position : max(position, log.next)
+        }.min() ?? 0
+    }
+
     private mutating func drop(_ id: LogID) -> [Action] {
         let position = required(id)
-        guard position > 0, let freed = logs[id]?.drop(before: position) else { return [] }
+        let unneeded = needed(id)
+        guard let freed = logs[id]?.drop(before: unneeded) else { return [] }
         if let log = logs[id], log.end != nil, position > log.next { retire(id) }
         return freed > 0 ? [.released(session: id.session, bytes: freed)] : []
     }
@@ -304,6 +338,10 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
             cursor = Cursor(announced: true, next: max(log.end == nil ? cursor.next : min(cursor.next, log.next), log.first))
             payload = log.info
             actions.append(.send(peer, .info(id, first: cursor.next, payload)))
+        } else if let gap = groups[group]?.shed[id], cursor.next < log.next {
+            payload = gap
+            actions.append(.send(peer, .entry(id, sequence: cursor.next, next: log.next, gap)))
+            cursor.next = log.next
         } else if let entry = log.entry(at: cursor.next) {
             cursor.next = entry.next
             payload = entry.payload
@@ -403,7 +441,7 @@ struct Member: Sendable {
 }
 
 /// Readers that share work: who has which log, and what all of them together have finished.
-struct Group<Peer: Hashable & Sendable>: Sendable {
+struct Group<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
     struct Share: Hashable, Sendable {
         let session: String
         let track: String
@@ -412,6 +450,8 @@ struct Group<Peer: Hashable & Sendable>: Sendable {
 
     var peers: [Peer] = []
     var acknowledged: [LogID: UInt64] = [:]
+    /// Logs that the group does without, and what it gets in place of their entries.
+    var shed: [LogID: Payload] = [:]
     private var owner: [Share: Peer] = [:]
 
     /// Whether the log is this peer's, taking it if it is nobody's and the peer has room.
@@ -440,6 +480,7 @@ struct Group<Peer: Hashable & Sendable>: Sendable {
     mutating func retire(_ id: LogID) {
         release(id)
         acknowledged[id] = nil
+        shed[id] = nil
     }
 
     mutating func remove(_ peer: Peer) {
@@ -449,6 +490,7 @@ struct Group<Peer: Hashable & Sendable>: Sendable {
 
     mutating func forget(session: String) {
         acknowledged = acknowledged.filter { $0.key.session != session }
+        shed = shed.filter { $0.key.session != session }
         owner = owner.filter { $0.key.session != session }
     }
 }

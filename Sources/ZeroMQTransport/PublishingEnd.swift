@@ -52,6 +52,14 @@ public final class PublishingEnd {
     /// No further log of this session will be opened.
     public func complete(session: String) { perform(publisher.complete(session: session)) }
 
+    /// What a group has not begun of a session's track: see `Publisher.backlog`.
+    public func backlog(session: String, track: String, group: String) -> [(log: LogID, bytes: Int, next: UInt64)] {
+        publisher.backlog(session: session, track: track, group: group)
+    }
+
+    /// Lets a group do without a closed log. `gap`: of kind GAP, from number 0 to the end of the log.
+    public func shed(_ log: LogID, for group: String, gap: WireMessage) { perform(publisher.shed(log, for: group, gap: gap)) }
+
     /// Drops everything of a session, acknowledged or not.
     public func forget(session: String) { perform(publisher.forget(session: session)) }
 

@@ -52,6 +52,17 @@ final class VoiceProducer: EvidenceProducer {
         try take(decoder?.decode(packet) ?? [])
     }
 
+    /// All windows that need some of what is lost are lost; the next segment begins afresh.
+    func skip(_ gap: MediaGap) throws -> [EvidenceItem] {
+        (decoder, held, analyzer) = (nil, nil, nil)
+        let next = UInt64(max(0, (gap.endNanoseconds + hopNanoseconds - 1) / hopNanoseconds))
+        guard next > nextSequence else { return [] }
+        defer { nextSequence = next }
+        let lost = MediaGap(
+            startNanoseconds: Int64(nextSequence) * hopNanoseconds, endNanoseconds: Int64(next) * hopNanoseconds, reason: gap.reason)
+        return [.gap(segment: 0, sequence: nextSequence, next: next, lost)]
+    }
+
     func end(_ segment: SegmentEnd) throws -> [EvidenceItem] {
         var items = try take(decoder?.finish() ?? [])
         if let last = held {

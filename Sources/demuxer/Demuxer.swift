@@ -21,12 +21,17 @@ struct Demuxer: AsyncParsableCommand {
     var consent = ""
     @Option(help: "Name of the first, second ... input's session.")
     var session: [String] = []
+    @Flag(help: "Play recordings at their own pace, as if they were live: nothing waits for a slow reader.")
+    var realtime = false
+    @Option(help: "How long a live source that was lost is looked for, in seconds.")
+    var reconnectSeconds = 60.0
     @Flag(help: "End when everything has been read and every node has done with it.")
     var exitAfterDrain = false
     @OptionGroup var options: NodeOptions
 
     func validate() throws {
         guard (1...64).contains(jobs) else { throw ValidationError("--jobs must be 1 to 64.") }
+        guard reconnectSeconds >= 0 else { throw ValidationError("--reconnect-seconds must be 0 or more.") }
         guard session.isEmpty || session.count == inputs.count, Set(session).count == session.count else {
             throw ValidationError("--session names every input, each with a name of its own, or none.")
         }
@@ -36,6 +41,8 @@ struct Demuxer: AsyncParsableCommand {
         let logger = options.logger("demuxer")
         var settings = DemuxService.Settings(mediaEndpoint: options.mediaEndpoint)
         settings.jobs = jobs
+        settings.realtime = realtime
+        settings.reconnectSeconds = reconnectSeconds
         settings.viewerID = viewer
         settings.advertID = advert
         settings.consent = consent

@@ -30,6 +30,12 @@ final class FaceProducer: EvidenceProducer {
         try entries(decoder?.decode(packet) ?? [])
     }
 
+    func skip(_ gap: MediaGap) throws -> [EvidenceItem] {
+        decoder = nil
+        defer { nextSequence += 1 }
+        return [.gap(segment: segment, sequence: nextSequence, next: nextSequence + 1, gap)]
+    }
+
     func end(_ end: SegmentEnd) throws -> [EvidenceItem] {
         var items = try entries(decoder?.finish() ?? [])
         decoder = nil

@@ -19,6 +19,7 @@ final class PulseProducer: EvidenceProducer {
     private var isOpen = false
     private var segment: UInt32 = 0
     private var expectedSegment: UInt32?
+    private var followsGap = false
     private var nextSequence: UInt64 = 0
     private var segmentStarts: [(segment: UInt32, startNanoseconds: Int64)] = []
 
@@ -43,7 +44,9 @@ final class PulseProducer: EvidenceProducer {
         finder.reset()
         if analyzer == nil || start.index != expectedSegment {
             // The first clip whose reach-back begins after this segment does; at the session's start, the first.
-            let first = start.index == 0 ? 0 : max(0, (start.startNanoseconds + reachBackNanoseconds) / clipNanoseconds)
+            let first = start.index == 0 ? 0 : followsGap
+                ? Int64(nextSequence) : max(0, (start.startNanoseconds + reachBackNanoseconds) / clipNanoseconds)
+            followsGap = false
             analyzer = try PulseAnalyzer(settings: settings, classifier: classifier, firstClipIndex: first)
             sampler = SkinSampler()
             segmentStarts = []
@@ -58,6 +61,18 @@ final class PulseProducer: EvidenceProducer {
 
     func consume(_ packet: EncodedPacket) throws -> [EvidenceItem] {
         try examine(decoder?.decode(packet) ?? [])
+    }
+
+    /// All clips that begin in what is lost are lost; the next one knows nothing of what lies before it.
+    func skip(_ gap: MediaGap) throws -> [EvidenceItem] {
+        (decoder, analyzer) = (nil, nil)
+        followsGap = true
+        let next = UInt64(max(0, (gap.endNanoseconds + clipNanoseconds - 1) / clipNanoseconds))
+        guard next > nextSequence else { return [] }
+        defer { nextSequence = next }
+        let lost = MediaGap(
+            startNanoseconds: Int64(nextSequence) * clipNanoseconds, endNanoseconds: Int64(next) * clipNanoseconds, reason: gap.reason)
+        return [.gap(segment: 0, sequence: nextSequence, next: next, lost)]
     }
 
     func end(_ end: SegmentEnd) throws -> [EvidenceItem] {

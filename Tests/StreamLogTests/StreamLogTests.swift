@@ -89,6 +89,45 @@ import Testing
         #expect(sent(more, to: "b") == ["info s/2@0", "end s/2@0"])
     }
 
+    @Test func aGroupThatLagsDoesWithoutALogAndIsToldSo() {
+        var publisher = Pub(instance: "p", settings: .init(requiredGroups: ["video": ["face", "pulse"]]))
+        _ = publisher.receive(subscription("pulse", "p"), from: "p", now: 0)
+        for segment in 0..<2 as Range<UInt32> {
+            let id = LogID(session: "s", track: "video", segment: segment)
+            _ = publisher.open(id, info: Note(text: ""))
+            for number in 0..<3 { _ = publisher.append(id, sequence: UInt64(number), Note(text: "\(number)")) }
+            _ = publisher.close(id, end: Note(text: ""))
+            _ = publisher.receive(.acknowledge(id, next: 4, resend: false), from: "p", now: 0)
+        }
+        let backlog = publisher.backlog(session: "s", track: "video", group: "face")
+        #expect(backlog.map(\.log.segment) == [0, 1] && backlog.map(\.bytes) == [33, 33] && backlog.map(\.next) == [3, 3])
+        #expect(publisher.backlog(session: "s", track: "video", group: "pulse").isEmpty)
+        var released = 0
+        for case .released(_, let bytes) in publisher.shed(log, for: "face", gap: Note(text: "gap")) { released += bytes }
+        // The other group has it already: nobody needs the entries any more.
+        #expect(released == 33 && publisher.byteCount(session: "s") == 33)
+        #expect(publisher.backlog(session: "s", track: "video", group: "face").map(\.log.segment) == [1])
+        let actions = publisher.receive(subscription("face", "f"), from: "f", now: 0)
+        #expect(sent(actions, to: "f") == ["info s/0@0", "s/0:0", "end s/0@3", "info s/1@0", "s/1:0", "s/1:1", "s/1:2", "end s/1@3"])
+        let texts = actions.compactMap { if case .send("f", .entry(_, _, _, let note)) = $0 { note.text } else { nil } }
+        #expect(texts == ["gap", "0", "1", "2"])
+        for segment in 0..<2 as Range<UInt32> {
+            let id = LogID(session: "s", track: "video", segment: segment)
+            _ = publisher.receive(.acknowledge(id, next: 4, resend: false), from: "f", now: 0)
+        }
+        #expect(publisher.isDone)
+    }
+
+    @Test func whatAMemberHasBegunIsNotTakenFromIt() {
+        var publisher = Pub(instance: "p", settings: .init(requiredGroups: ["video": ["face"]], livenessSeconds: 3))
+        _ = publisher.receive(subscription("face", "f"), from: "f", now: 0)
+        _ = publisher.open(log, info: Note(text: ""))
+        _ = publisher.close(log, end: Note(text: ""))
+        #expect(publisher.backlog(session: "s", track: "video", group: "face").isEmpty)
+        _ = publisher.tick(now: 4)
+        #expect(publisher.backlog(session: "s", track: "video", group: "face").count == 1)
+    }
+
     @Test func aSessionThatEveryGroupHasReadIsOverAndForgotten() {
         var publisher = Pub(instance: "p", settings: .init(requiredGroups: ["video": ["face"]]))
         _ = publisher.receive(subscription("face", "1", .sessions), from: "a", now: 0)

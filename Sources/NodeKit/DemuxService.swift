@@ -160,6 +160,16 @@ public final class DemuxService: @unchecked Sendable {
         /// When media time zero was, on the monotonic clock, for live sources.
         var start: ContinuousClock.Instant?
         var wasOpened = false
+        var isConnected = false
+    }
+
+    /// How a connection to a source ended.
+    private enum Ending {
+        /// Everything was read.
+        case over
+        /// Closed, by a transport that has no word for "the end".
+        case closed
+        case failed(SessionFailure)
     }
 
     private func read(_ input: Input) {
@@ -173,15 +183,18 @@ public final class DemuxService: @unchecked Sendable {
                 $0.consent = settings.consent
             })
         for track in TrackKind.allCases { reading.cutters[track] = SegmentCutter(track: track) }
-        var failure: SessionFailure?
+        var ending = Ending.over
         repeat {
+            reading.isConnected = false
             do {
-                failure = try readConnection(&reading)
+                ending = try readConnection(&reading)
             } catch {
-                failure = SessionFailure(error, input: input.source)
+                // Where a lost source does not come back, it is over for the reason that it was lost for.
+                if reading.isConnected || !reading.wasOpened { ending = .failed(SessionFailure(error, input: input.source)) }
             }
-        } while failure != nil && waitForSource(&reading, failure)
+        } while waitForSource(reading, ending)
         guard !stopping.load(ordering: .relaxed) else { return }
+        let failure: SessionFailure? = if case .failed(let failure) = ending { failure } else { nil }
         if let failure {
             logger.error("\(failure)")
             firstFailure.withLock { if $0 == ExitStatus.done { $0 = failure.exitCode } }
@@ -198,8 +211,8 @@ public final class DemuxService: @unchecked Sendable {
 
     /// Reads until the end of the source, or of this connection to it.
     ///
-    /// - Returns: what is missing at the end of a recording; `nil` when all was read, or the process is to stop.
-    private func readConnection(_ reading: inout Reading) throws -> SessionFailure? {
+    /// - Returns: `.over` also when the process is to stop.
+    private func readConnection(_ reading: inout Reading) throws -> Ending {
         let name = reading.input.session
         let source = try Demultiplexer(input: reading.input.source)
         sources.withLock { $0[name] = source.interruption }
@@ -207,6 +220,7 @@ public final class DemuxService: @unchecked Sendable {
         reading.tracks[.audio] = source.description.audio
         reading.tracks[.video] = source.description.video
         var offset: Int64 = 0
+        reading.isConnected = true
         if reading.wasOpened {
             offset = rejoin(&reading)
         } else {
@@ -217,13 +231,15 @@ public final class DemuxService: @unchecked Sendable {
         }
         while var packet = try source.next() {
             packet.ptsNanoseconds += offset
-            if reading.session.live, !keepPace(packet, &reading) { return nil }
+            if reading.session.live, !keepPace(packet, &reading) { return .over }
             for event in reading.cutters[packet.track]?.add(packet) ?? [] {
-                guard publish(event, reading.session, reading.tracks[packet.track]) else { return nil }
+                guard publish(event, reading.session, reading.tracks[packet.track]) else { return .over }
             }
             reading.endNanoseconds = max(reading.endNanoseconds, packet.ptsNanoseconds + packet.durationNanoseconds)
         }
-        return source.truncation.map { SessionFailure($0, input: reading.input.source) }
+        if let truncation = source.truncation { return .failed(SessionFailure(truncation, input: reading.input.source)) }
+        let endIsUnsaid = source.description.isLive && ["tcp://", "udp://", "srt://"].contains(where: reading.input.source.hasPrefix)
+        return endIsUnsaid ? .closed : .over
     }
 
     /// Notes when media time zero was; a recording waits until the packet is due.
@@ -239,11 +255,12 @@ public final class DemuxService: @unchecked Sendable {
     }
 
     /// A live source that broke off is looked for, at growing intervals. Returns whether to try again.
-    private func waitForSource(_ reading: inout Reading, _ failure: SessionFailure?) -> Bool {
+    private func waitForSource(_ reading: Reading, _ ending: Ending) -> Bool {
+        if case .over = ending { return false }
         guard reading.wasOpened, reading.session.live, !settings.realtime, let start = reading.start else { return false }
         let lostSeconds = (ContinuousClock.now - start) / .seconds(1) - Double(reading.endNanoseconds) / 1e9
         guard lostSeconds < settings.reconnectSeconds else { return false }
-        if let failure { logger.warning("\(failure); looking for it again") }
+        if reading.isConnected { logger.warning("\(reading.session.sourceName): lost; looking for it again") }
         return pause(seconds: min(8, max(0.5, lostSeconds / 2)))
     }
 

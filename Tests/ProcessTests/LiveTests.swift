@@ -36,4 +36,42 @@ import Testing
         #expect(results.covered(38, 43, lanes: ["face", "fused"]) > 3, "the node that came back has done nothing")
         for node in nodes + [face, demuxer] { #expect(node.process.isRunning) }
     }
+
+    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
+    func aSessionGoesOnWhenItsSourceComesBack() throws {
+        let folder = try TemporaryFolder()
+        let address = "tcp://127.0.0.1:\(Int.random(in: 20_000...60_000))"
+        func sender(seconds: Int) throws -> RunningProgram {
+            try RunningProgram(
+                "/usr/bin/ffmpeg",
+                ["-v", "error", "-re", "-i", Programs.clips + "/talker-1.mp4", "-t", "\(seconds)", "-c", "copy", "-f", "mpegts", address + "?listen=1"],
+                in: folder)
+        }
+        let environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
+            ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
+        })
+        let nodes = try [
+            ("fusion-node", ["--journal", "none"]), ("audio-node", []), ("face-node", []), ("rppg-node", []),
+        ].map { try RunningProgram($0, $1, environment: environment, in: folder) }
+        let sink = try RunningProgram("sink", ["--out", folder.path + "/out", "--flat", "--exit-after", "1"], environment: environment, in: folder)
+        let first = try sender(seconds: 3)
+        let listening = "/proc/\(first.process.processIdentifier)/net/tcp"
+        let port = String(format: ":%04X", try #require(Int(address.split(separator: ":").last ?? "")))
+        func isListening() -> Bool { (try? String(contentsOfFile: listening, encoding: .utf8))?.contains(port) == true }
+        try #require(eventually(withinSeconds: 20, isListening), "ffmpeg does not listen: \(first.standardError)")
+        let demuxer = try RunningProgram(
+            "demuxer", ["--session", "live", "--reconnect-seconds", "20", address], environment: environment, in: folder)
+        #expect(first.wait(seconds: 60) == 0)
+        #expect(eventually(withinSeconds: 30) { demuxer.standardError.contains("lost; looking for it again") }, "\(demuxer.standardError)")
+        let second = try sender(seconds: 3)
+        #expect(eventually(withinSeconds: 30) { demuxer.standardError.contains("found again") }, "\(demuxer.standardError)")
+        #expect(second.wait(seconds: 60) == 0)
+        #expect(sink.wait(seconds: 90) == 0, "\(sink.standardError) \(demuxer.standardError)")
+        let results = try Results(in: folder.path + "/out")
+        results.expectSound("live")
+        let faces = results.emotions.filter { ["face", "fused"].contains($0.lane) }
+        #expect(faces.contains { $0.endSeconds < 4 } && faces.contains { $0.startSeconds > 3.2 }, "\(faces)")
+        #expect(results.seconds.contains { $0["missing"]?.contains("face") == true }, "the gap is not marked")
+        for node in nodes + [demuxer] { #expect(node.process.isRunning) }
+    }
 }

@@ -99,6 +99,9 @@ let package = Package(
             linkerSettings: ["opencv_objdetect", "opencv_imgproc", "opencv_core"].map { .linkedLibrary($0) }),
 
         // Tests: one folder per library, and real processes. The writer is there to be killed.
+        .executableTarget(
+            name: "poisoned-node", dependencies: ["NodeKit", "Media", "Wire"], path: "Tests/PoisonedNode", swiftSettings: ours,
+            linkerSettings: openVINOLinking),
         .executableTarget(name: "journal-writer", dependencies: ["FusionKit"], path: "Tests/JournalWriter", swiftSettings: ours),
         tests("StreamLog"),
         tests("Wire"),

@@ -43,6 +43,7 @@ public final class TransformNode: @unchecked Sendable {
     private let makeProducer: (_ session: Adreact_V1_Session) throws -> any EvidenceProducer
     private let inbox = Mailbox<Work>()
     private let budget: ByteBudget
+    private let notes: CrashNotes
     private let loop: SocketLoop
     private let stopping = Atomic<Bool>(false)
     private let finished = DispatchSemaphore(value: 0)
@@ -84,9 +85,10 @@ public final class TransformNode: @unchecked Sendable {
     }
 
     public init(
-        _ settings: Settings, instance: String, logger: Logger,
+        _ settings: Settings, instance: String, runDirectory: String, logger: Logger,
         makeProducer: @escaping (_ session: Adreact_V1_Session) throws -> any EvidenceProducer
     ) throws {
+        notes = try CrashNotes(folder: runDirectory, node: settings.name, instance: instance)
         self.settings = settings
         self.instance = instance
         self.logger = logger
@@ -116,7 +118,7 @@ public final class TransformNode: @unchecked Sendable {
     ) async throws {
         let node = try NodeProcess.opening {
             try TransformNode(
-                settings, instance: NodeOptions.instance(settings.name), logger: options.logger(settings.name),
+                settings, instance: NodeOptions.instance(settings.name), runDirectory: options.runDirectory, logger: options.logger(settings.name),
                 makeProducer: makeProducer)
         }
         node.start()
@@ -155,7 +157,10 @@ public final class TransformNode: @unchecked Sendable {
 
     private func work(on delivery: ReadingEnd.Delivery) {
         let name = delivery.log.session
+        defer { notes.rest() }
         do {
+            try refusePoison(delivery)
+            notes.working(on: delivery.log, sequence: delivery.next)
             try produce(from: delivery)
         } catch {
             let failure = error as? SessionFailure ?? SessionFailure(exitCode: ExitStatus.badInput, "\(sessions[name]?.session.sourceName ?? name): \(error)")
@@ -165,6 +170,17 @@ public final class TransformNode: @unchecked Sendable {
         if case .end(let sequence) = delivery.event { finished(delivery.log, next: sequence + 1, delivery) }
         let ticket = delivery.ticket
         loop.post { [self] in media.consumed(ticket) }
+    }
+
+    /// What has crashed this node again and again is not tried once more: this session is given up, and the others go on.
+    private func refusePoison(_ delivery: ReadingEnd.Delivery) throws {
+        guard case .info = delivery.event else { return }
+        let crashes = notes.crashes(at: delivery.log.session)
+        guard crashes.count >= CrashNotes.mostCrashes, let last = crashes.last else { return }
+        let source = (try? delivery.payload.decode(Adreact_V1_Info.self).session.sourceName) ?? delivery.log.session
+        throw SessionFailure(
+            exitCode: ExitStatus.internalError,
+            "\(source): \(settings.name) crashed \(crashes.count) times, the last time at packet \(last.sequence) of \(last.log.track) segment \(last.log.segment); given up. Please report it with this recording")
     }
 
     private func produce(from delivery: ReadingEnd.Delivery) throws {

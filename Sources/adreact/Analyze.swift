@@ -117,6 +117,7 @@ final class PrivatePipeline: Sendable {
             "ADREACT_MEDIA_ENDPOINT": "ipc://\(folder)/media",
             "ADREACT_EVIDENCE_ENDPOINT": "ipc://\(folder)/evidence",
             "ADREACT_TIMELINE_ENDPOINT": "ipc://\(folder)/timeline",
+            "ADREACT_RUN_DIRECTORY": folder,
         ]
         // What is wrong with an input travels with its session and is reported once, by this program.
         let quiet = ["ADREACT_LOG_LEVEL": NodeOptions.environment("ADREACT_LOG_LEVEL", "critical"), "OPENBLAS_NUM_THREADS": "1"]

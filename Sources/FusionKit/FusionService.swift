@@ -20,6 +20,8 @@ public final class FusionService: @unchecked Sendable {
         public var provisionalSeconds = 0.25
         /// Live: a lane of which nothing has been heard for so long is marked missing, in seconds of the wall clock.
         public var idleSeconds = 5.0
+        /// Live: a session of which nothing at all has been heard for so long is ended.
+        public var abandonSeconds = 300.0
         /// How long a finished session is kept, in days.
         public var keepDays = 30
         /// How much of finished timelines is kept, in the journal and in memory, in bytes.
@@ -173,10 +175,14 @@ public final class FusionService: @unchecked Sendable {
     private func giveUpSilentLanes() {
         let now = SocketLoop.now()
         for name in sessions.keys {
-            let losses = sessions[name]?.silentLanes(now: now, idleSeconds: settings.idleSeconds) ?? []
+            let losses = sessions[name]?.silentLanes(now: now, idleSeconds: settings.idleSeconds, abandonSeconds: settings.abandonSeconds) ?? []
             guard !losses.isEmpty else { continue }
             untilWritten { try journal.store(losses.map { ($0, 1) }) }
             for loss in losses { apply(loss) }
+            if sessions[name]?.isOver == true {
+                finish(name)
+                loop.post { [self] in evidence.finish(session: name) }
+            }
         }
     }
 

@@ -16,7 +16,7 @@ package struct SessionFusion {
     private var examined: [LogID: Int64] = [:]
     private var laneEnds: [Lane: Int64] = [:]
     private var failures: [Lane: Adreact_V1_Failure] = [:]
-    private(set) var isOver = false
+    package private(set) var isOver = false
     private var newestCapture: Int64 = 0
     /// When something was last heard of a lane, in seconds of a monotonic clock.
     private var heard: [Lane: Double] = [:]
@@ -56,6 +56,8 @@ package struct SessionFusion {
             examined[envelope.log] = max(examined[envelope.log] ?? 0, gap.toNanoseconds)
             return outputs(
                 try fusion.neverCover(lane, startNanoseconds: gap.fromNanoseconds, endNanoseconds: gap.toNanoseconds, reason: .gap))
+        case .end where envelope.segment == Self.missingSegment:
+            return try endLane(lane, message.decode(Adreact_V1_End.self))
         case .end:
             return try end(envelope.log, lane, message.decode(Adreact_V1_End.self))
         default:
@@ -66,13 +68,15 @@ package struct SessionFusion {
     /// Something of this message's lane was heard.
     ///
     /// - Parameter now: seconds of a monotonic clock.
-    mutating func hear(_ message: WireMessage, now: Double) {
+    package mutating func hear(_ message: WireMessage, now: Double) {
         if let lane = Lane(rawValue: message.envelope.track) { heard[lane] = now }
     }
 
     /// In a live session, lanes of which nothing has been heard for so long, given up as missing as far as the others have
     /// come. The messages are evidence like any other: to be kept in the journal, then received.
-    mutating func silentLanes(now: Double, idleSeconds: Double) -> [WireMessage] {
+    ///
+    /// When nothing has been heard of any lane for `abandonSeconds`, the source has gone without a word: the session is ended.
+    package mutating func silentLanes(now: Double, idleSeconds: Double, abandonSeconds: Double) -> [WireMessage] {
         guard session?.live == true, !isOver else { return [] }
         let progress = fusion.progress
         let frontiers: [Lane: Int64] = [
@@ -80,9 +84,11 @@ package struct SessionFusion {
         ]
         // A lane that is over has no frontier to keep up with.
         let newest = Lane.allCases.filter { laneEnds[$0] == nil }.compactMap { frontiers[$0] }.max() ?? 0
+        for lane in Lane.allCases where heard[lane] == nil { heard[lane] = now }
+        let quietestSeconds = Lane.allCases.compactMap { heard[$0].map { now - $0 } }.min() ?? 0
+        if quietestSeconds > abandonSeconds { return abandon(at: newest) }
         return Lane.allCases.compactMap { lane in
-            let silence = now - heard[lane, default: now]
-            heard[lane] = now - silence
+            let silence = now - (heard[lane] ?? now)
             guard laneEnds[lane] == nil, let frontier = frontiers[lane], frontier < newest, silence > idleSeconds else { return nil }
             let gap = Adreact_V1_Gap.with {
                 $0.fromNanoseconds = frontier
@@ -92,6 +98,18 @@ package struct SessionFusion {
             }
             let log = LogID(session: name, track: lane.rawValue, segment: Self.missingSegment)
             return stamp(Envelope(.gap, log), frontier, newest, gap)
+        }
+    }
+
+    private func abandon(at endNanoseconds: Int64) -> [WireMessage] {
+        Lane.allCases.filter { laneEnds[$0] == nil }.map { lane in
+            let log = LogID(session: name, track: lane.rawValue, segment: Self.missingSegment)
+            return stamp(Envelope(.end, log, sequence: 1), 0, endNanoseconds, Adreact_V1_End.with {
+                $0.endNanoseconds = endNanoseconds
+                $0.last = true
+                $0.failure = SessionFailure(
+                    exitCode: ExitStatus.noInput, "\(session?.sourceName ?? name): the live source has gone without a word").wire
+            })
         }
     }
 
@@ -150,14 +168,17 @@ package struct SessionFusion {
     }
 
     private mutating func end(_ log: LogID, _ lane: Lane, _ end: Adreact_V1_End) throws -> [WireMessage] {
-        var all = try cover(log, lane, upTo: end.endNanoseconds)
+        let covered = try cover(log, lane, upTo: end.endNanoseconds)
         examined[log] = nil
-        guard end.last else { return all }
+        return end.last ? try covered + endLane(lane, end) : covered
+    }
+
+    private mutating func endLane(_ lane: Lane, _ end: Adreact_V1_End) throws -> [WireMessage] {
         if end.hasFailure { failures[lane] = end.failure }
         laneEnds[lane] = max(laneEnds[lane] ?? 0, end.endNanoseconds)
         // An empty track is no track.
         let present = end.endNanoseconds > 0 && !end.hasFailure
-        all += outputs(try fusion.endLane(lane, trackEndNanoseconds: end.endNanoseconds, present: present))
+        var all = outputs(try fusion.endLane(lane, trackEndNanoseconds: end.endNanoseconds, present: present))
         if laneEnds.count == Lane.allCases.count {
             all += outputs(try fusion.endSession(endNanoseconds: laneEnds.values.max() ?? 0))
         }

@@ -53,6 +53,56 @@ func evidence(_ session: String, faceSeconds: Int64 = 1) -> [WireMessage] {
     }
 }
 
+@Suite struct SilenceTests {
+    /// A live session of which 20 s of voice have been examined, and nothing of the face.
+    private func session(live: Bool) throws -> SessionFusion {
+        var fusion = SessionFusion(name: "s", instance: "test", settings: .init())
+        let info = Adreact_V1_Info.with {
+            $0.session.id = "s"
+            $0.session.live = live
+        }
+        for track in ["voice", "face", "pulse"] {
+            _ = try fusion.receive(WireMessage(Envelope(.info, LogID(session: "s", track: track)), body: info))
+        }
+        for number in 0..<40 as Range<UInt64> {
+            var envelope = Envelope(.data, LogID(session: "s", track: "voice"), sequence: number)
+            envelope.mediaStartNanoseconds = Int64(number) * 500_000_000
+            envelope.mediaDurationNanoseconds = 500_000_000
+            _ = try fusion.receive(WireMessage(envelope, body: Adreact_V1_VoiceWindow()))
+        }
+        return fusion
+    }
+
+    private let voice = WireMessage(Envelope(.data, LogID(session: "s", track: "voice")), body: [])
+
+    @Test func aLaneOfALiveSessionThatFallsSilentIsMarkedMissing() throws {
+        var fusion = try session(live: true)
+        #expect(fusion.silentLanes(now: 0, idleSeconds: 5, abandonSeconds: 300).isEmpty)
+        fusion.hear(voice, now: 5.5)
+        let losses = fusion.silentLanes(now: 6, idleSeconds: 5, abandonSeconds: 300)
+        #expect(losses.map(\.envelope.track).sorted() == ["face", "pulse"])
+        #expect(losses.allSatisfy { $0.envelope.mediaDurationNanoseconds == 20_000_000_000 })
+        let rows = try losses.flatMap { try fusion.receive($0) }.filter { $0.envelope.track == "seconds" }
+        #expect(!rows.isEmpty)
+        for row in rows { #expect(Set(try row.decode(Adreact_V1_TimelineSecond.self).missing).isSuperset(of: ["face", "pulse"])) }
+    }
+
+    @Test func aLiveSessionThatIsHeardOfNoMoreEnds() throws {
+        var fusion = try session(live: true)
+        _ = fusion.silentLanes(now: 0, idleSeconds: 5, abandonSeconds: 300)
+        let ends = fusion.silentLanes(now: 301, idleSeconds: 5, abandonSeconds: 300)
+        #expect(ends.count == 3 && ends.allSatisfy { $0.envelope.kind == .end })
+        for end in ends { _ = try fusion.receive(end) }
+        #expect(fusion.isOver)
+    }
+
+    @Test func aRecordingWaitsForEver() throws {
+        var fusion = try session(live: false)
+        _ = fusion.silentLanes(now: 0, idleSeconds: 5, abandonSeconds: 300)
+        #expect(fusion.silentLanes(now: 1e6, idleSeconds: 5, abandonSeconds: 300).isEmpty)
+    }
+}
+
 extension Array {
     fileprivate func randomElement(seededBy state: inout UInt64) -> Element? {
         guard !isEmpty else { return nil }

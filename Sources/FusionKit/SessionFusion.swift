@@ -114,7 +114,7 @@ package struct SessionFusion {
     }
 
     /// The windows that are still open, as they look now.
-    mutating func provisional() -> [WireMessage] {
+    package mutating func provisional() -> [WireMessage] {
         fusion.provisional().map { window in
             let log = LogID(session: name, track: window.lane.isEmotion ? TimelineTrack.emotion : TimelineTrack.pulse)
             return stamp(Envelope(.transient, log, sequence: window.index), window.startNanoseconds, window.endNanoseconds, Adreact_V1_TimelineWindow(window))

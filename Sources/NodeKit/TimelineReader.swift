@@ -19,6 +19,12 @@ public struct SessionInfo: Sendable, Equatable {
     public let sourceName: String
     /// `nil`: not known.
     public let durationNanoseconds: Int64?
+
+    package init(name: String, sourceName: String, durationNanoseconds: Int64?) {
+        self.name = name
+        self.sourceName = sourceName
+        self.durationNanoseconds = durationNanoseconds
+    }
 }
 
 public struct SessionProgress: Sendable {
@@ -119,7 +125,7 @@ public final class TimelineReader: @unchecked Sendable {
     private func entry(_ message: WireMessage) -> [TimelineMessage] {
         let session = message.envelope.session
         let event: TimelineEvent? = if message.envelope.track == TimelineTrack.seconds {
-            (try? message.decode(Adreact_V1_TimelineSecond.self)).map { .second($0.row(session: session)) }
+            (try? message.decode(Adreact_V1_TimelineSecond.self)).flatMap { $0.row(session: session) }.map { .second($0) }
         } else {
             (try? message.decode(Adreact_V1_TimelineWindow.self))?.event(session: session)
         }
@@ -131,7 +137,7 @@ public final class TimelineReader: @unchecked Sendable {
         endedTracks[name]?.insert(delivery.log.track)
         guard endedTracks[name]?.count == TimelineTrack.all.count else { return [] }
         let end = (try? delivery.payload.decode(Adreact_V1_End.self)) ?? Adreact_V1_End()
-        return [.ended(session: name, endNanoseconds: end.endNanoseconds, end.hasFailure ? SessionFailure(end.failure) : nil)]
+        return [.ended(session: name, endNanoseconds: max(0, min(end.endNanoseconds, TimelineTrack.times.upperBound)), end.hasFailure ? SessionFailure(end.failure) : nil)]
     }
 }
 

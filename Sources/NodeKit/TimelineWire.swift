@@ -7,6 +7,8 @@ public enum TimelineTrack {
     public static let pulse = "pulse-windows"
     public static let seconds = "seconds"
     public static let all = [emotion, pulse, seconds]
+    /// As they may come from outside: none lies before the session, or more than a year after its start. In nanoseconds.
+    package static let times: ClosedRange<Int64> = 0...366 * 24 * 3600 * 1_000_000_000
 }
 
 /// Evidence and timeline to and from the wire.
@@ -38,9 +40,13 @@ extension PulseEvidence {
     }
 }
 
+/// Shares and probabilities, with room for rounding.
+private let shares = -0.001...1.001
+
 extension Probabilities {
+    /// `nil` where these are not three shares.
     package init?(_ values: [Double]) {
-        guard values.count == 3 else { return nil }
+        guard values.count == 3, values.allSatisfy(shares.contains) else { return nil }
         self.init(positive: values[0], neutral: values[1], negative: values[2])
     }
 
@@ -89,8 +95,9 @@ extension Adreact_V1_TimelineWindow {
         }
     }
 
-    /// `nil` where the message is not one that this program understands.
+    /// `nil` where the message is not one that this program understands, or that makes sense.
     package func event(session: String) -> TimelineEvent? {
+        guard TimelineTrack.times.contains(startNanoseconds), TimelineTrack.times.contains(endNanoseconds), startNanoseconds <= endNanoseconds else { return nil }
         guard retracted else { return window(session: session).map { .window($0) } }
         return TimelineLane(rawValue: lane).map {
             .retracted(TimelineRetraction(
@@ -101,7 +108,8 @@ extension Adreact_V1_TimelineWindow {
 
     private func window(session: String) -> TimelineWindow? {
         guard let lane = TimelineLane(rawValue: lane), let all = Probabilities(probabilities),
-            let label = Emotion.allCases.first(where: { $0.description == label })
+            let label = Emotion.allCases.first(where: { $0.description == label }), !hasPulse || pulse.isSound,
+            !hasVoice || voice.energyDbfs.isFinite
         else { return nil }
         let voiceShare = hasVoice ? Probabilities(voice.probabilities).map {
             TimelineWindow.VoiceShare(probabilities: $0, windowCount: Int(voice.windowCount), energyDBFS: voice.energyDbfs)
@@ -139,8 +147,12 @@ extension Adreact_V1_TimelineSecond {
         }
     }
 
-    package func row(session: String) -> SecondRow {
-        SecondRow(
+    /// `nil` where the message makes no sense.
+    package func row(session: String) -> SecondRow? {
+        guard Int64(second) < TimelineTrack.times.upperBound / 1_000_000_000, [faceShare, speechShare].allSatisfy(shares.contains),
+            !hasPulse || pulse.isSound
+        else { return nil }
+        return SecondRow(
             session: session, second: Int64(second), revision: revision, probabilities: Probabilities(probabilities),
             sources: sources.compactMap(TimelineLane.init(rawValue:)), faceShare: faceShare, speechShare: speechShare,
             faceCount: hasFaceCount ? Int(faceCount) : nil,
@@ -150,3 +162,14 @@ extension Adreact_V1_TimelineSecond {
             missing: missing.compactMap(Lane.init(rawValue:)))
     }
 }
+
+extension Adreact_V1_TimelineWindow.PulseShare {
+    fileprivate var isSound: Bool { [confidence, signalQuality].allSatisfy(shares.contains) && (!hasHeartRateBpm || heartRates.contains(heartRateBpm)) }
+}
+
+extension Adreact_V1_TimelineSecond.Pulse {
+    fileprivate var isSound: Bool { [confidence, signalQuality].allSatisfy(shares.contains) && (!hasHeartRateBpm || heartRates.contains(heartRateBpm)) }
+}
+
+/// Wider than any heart.
+private let heartRates = 0.0...1000

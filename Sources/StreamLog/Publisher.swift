@@ -17,6 +17,9 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         /// Under `Sharing.segments`, how many logs a member may hold at once: enough to be busy, few enough that
         /// one who joins later finds work.
         public var segmentsPerMember: Int
+        /// Members and groups that are known at once: so that no peer can fill the memory with them. Who comes beyond is refused.
+        public var maximumMembers = 200
+        public var maximumGroups = 400
 
         public init(requiredGroups: [String: Set<String>] = [:], livenessSeconds: Double = 3, segmentsPerMember: Int = 2) {
             self.requiredGroups = requiredGroups
@@ -35,6 +38,8 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         case moved(GroupPlace)
         /// A named group begins anew.
         case rewound(group: String)
+        /// A subscription beyond the limits.
+        case refused(String)
     }
 
     public let settings: Settings
@@ -159,6 +164,12 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         return silent.isEmpty ? [] : pump()
     }
 
+    /// A reader does not take what is sent to it: it must subscribe again.
+    public mutating func disconnect(_ peer: Peer) -> [Action] {
+        remove(peer)
+        return pump()
+    }
+
     // MARK: State, for those who watch
 
     public var peers: [Peer] { Array(members.keys) }
@@ -195,6 +206,12 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         // The same member on a new connection: the old one is gone.
         for (old, member) in members where member.wanted.group == wanted.group && member.wanted.member == wanted.member {
             remove(old)
+        }
+        if groups[wanted.group] == nil, groups.count >= settings.maximumGroups {
+            groups = groups.filter { !$0.value.isIdle || isRequired($0.key) }
+        }
+        guard members.count < settings.maximumMembers, groups[wanted.group] != nil || groups.count < settings.maximumGroups else {
+            return [.refused("a subscription of group '\(wanted.group)': there are \(members.count) readers in \(groups.count) groups already")]
         }
         if wanted.fromStart { groups[wanted.group]?.acknowledged = [:] }
         members[peer] = Member(wanted: wanted, lastHeard: now)
@@ -429,15 +446,16 @@ struct Member: Sendable {
     init(wanted: Subscription, lastHeard: Double) {
         self.wanted = wanted
         self.lastHeard = lastHeard
-        creditBytes = max(0, wanted.creditBytes)
+        creditBytes = min(max(0, wanted.creditBytes), Self.maximumCreditBytes)
     }
 
     /// One message may overdraw an account that is not empty: a message larger than the whole credit must pass too.
     var mayReceive: Bool { creditBytes > 0 }
     mutating func spend(_ bytes: Int) { creditBytes -= bytes }
-    mutating func grant(_ bytes: Int) {
-        creditBytes = creditBytes.addingReportingOverflow(bytes).overflow ? Int.max / 2 : min(creditBytes + bytes, Int.max / 2)
-    }
+    mutating func grant(_ bytes: Int) { creditBytes = min(creditBytes + min(bytes, Self.maximumCreditBytes), Self.maximumCreditBytes) }
+
+    /// More than any reader has use for; sums of it are far from overflowing.
+    static let maximumCreditBytes = 1 << 30
 }
 
 /// Readers that share work: who has which log, and what all of them together have finished.
@@ -449,6 +467,8 @@ struct Group<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
     }
 
     var peers: [Peer] = []
+    /// Nobody is there, and there is nothing to remember.
+    var isIdle: Bool { peers.isEmpty && acknowledged.isEmpty }
     var acknowledged: [LogID: UInt64] = [:]
     /// Logs that the group does without, and what it gets in place of their entries.
     var shed: [LogID: Payload] = [:]

@@ -48,19 +48,34 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         public var delivered = 0
         public var duplicates = 0
         public var holes = 0
+        /// Messages of logs beyond the limits.
+        public var refused = 0
+    }
+
+    /// What is remembered at once, so that no peer can fill the memory.
+    public struct Limits: Sendable {
+        public var publishers = 1_000
+        public var sessions = 1_000
+        public var logs = 200_000
+
+        public init() {}
     }
 
     public let subscription: Subscription
+    private let limits: Limits
     public private(set) var counters = Counters()
     private let heartbeatSeconds: Double
     private let livenessSeconds: Double
     private var publishers: [Peer: Source] = [:]
-    private var positions: [LogID: Position] = [:]
+    private var positions = LogPlaces<Position>()
+    /// Logs were refused for want of room, and should be asked for when there is some.
+    private var hasRefused = false
     /// Sessions that are over: what comes of them, from a publisher that restarted, is acknowledged unread.
     private var over = RecentNames(limit: 10_000)
 
-    public init(subscription: Subscription, heartbeatSeconds: Double = 0.5, livenessSeconds: Double = 3) {
+    public init(subscription: Subscription, heartbeatSeconds: Double = 0.5, livenessSeconds: Double = 3, limits: Limits = Limits()) {
         self.subscription = subscription
+        self.limits = limits
         self.heartbeatSeconds = heartbeatSeconds
         self.livenessSeconds = livenessSeconds
     }
@@ -90,13 +105,19 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
     public mutating func subscribe(to peer: Peer, now: Double) -> [Action] {
         let epoch = (publishers[peer]?.epoch ?? 0) + 1
         publishers[peer] = Source(instance: publishers[peer]?.instance, epoch: epoch, subscribedAt: now, lastSent: now, lastHeard: now)
-        for log in positions.keys { positions[log]?.waitsForResend = false }
+        positions.forEach { $0.waitsForResend = false }
         return [.send(peer, .subscribe(subscription))]
     }
 
     public mutating func receive(_ message: PublisherMessage<Payload>, from peer: Peer, now: Double) -> [Action] {
         var actions: [Action] = []
-        if publishers[peer] == nil { actions += subscribe(to: peer, now: now) }
+        if publishers[peer] == nil {
+            guard publishers.count < limits.publishers else {
+                counters.refused += 1
+                return []
+            }
+            actions += subscribe(to: peer, now: now)
+        }
         publishers[peer]?.lastHeard = now
         switch message {
         case .hello(let instance):
@@ -112,8 +133,7 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
             }
             publishers[peer]?.instance = instance
         case .over(let session):
-            finish(session: session)
-            actions.append(.over(session: session))
+            actions += finish(session: session, now: now) + [.over(session: session)]
         case .info(let log, _, let payload) where over.contains(log.session),
             .entry(let log, _, _, let payload) where over.contains(log.session),
             .end(let log, _, let payload) where over.contains(log.session):
@@ -169,10 +189,18 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
     public mutating func remove(_ peer: Peer) { publishers[peer] = nil }
 
     /// All of a session has been read. Of its places only this is remembered.
-    public mutating func finish(session: String) {
-        positions = positions.filter { $0.key.session != session }
+    public mutating func finish(session: String, now: Double) -> [Action] {
+        positions.remove(session: session)
         over.insert(session)
+        guard hasRefused, !isFull else { return [] }
+        hasRefused = false
+        return publishers.keys.flatMap { subscribe(to: $0, now: now) }
     }
+
+    public var rememberedLogCount: Int { positions.logCount }
+    public var publisherCount: Int { publishers.count }
+
+    private var isFull: Bool { positions.logCount >= limits.logs || positions.sessionCount >= limits.sessions }
 
     /// Forgets that a session is over: if it comes again, it is read again.
     public mutating func reopen(session: String) { over.remove(session) }
@@ -181,6 +209,7 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
 
     private mutating func began(_ log: LogID, _ first: UInt64, _ payload: Payload, _ peer: Peer) -> [Action] {
         guard let known = positions[log], known.delivered >= first else {
+            if positions[log] == nil, !hasRoom(for: log) { return refuse(payload, peer) }
             positions[log] = Position(delivered: first, durable: first)
             return deliver(log, .info(first: first), payload, peer)
         }
@@ -202,9 +231,23 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         return deliver(log, event, payload, peer)
     }
 
+    private func hasRoom(for log: LogID) -> Bool {
+        positions.logCount < limits.logs && (positions.sessionCount < limits.sessions || positions.contains(session: log.session))
+    }
+
+    private mutating func refuse(_ payload: Payload, _ peer: Peer) -> [Action] {
+        hasRefused = true
+        counters.refused += 1
+        return skip(payload, peer)
+    }
+
     private mutating func hole(_ log: LogID, _ payload: Payload, _ peer: Peer) -> [Action] {
         counters.holes += 1
-        guard let known = positions[log] else { return skip(payload, peer) + [.send(peer, .acknowledge(log, next: 0, resend: true))] }
+        guard let known = positions[log] else {
+            // Asked for again it would come again, to be refused again.
+            guard hasRoom(for: log) else { return refuse(payload, peer) }
+            return skip(payload, peer) + [.send(peer, .acknowledge(log, next: 0, resend: true))]
+        }
         guard !known.waitsForResend else { return skip(payload, peer) }
         positions[log]?.waitsForResend = true
         return skip(payload, peer) + [.send(peer, .acknowledge(log, next: known.durable, resend: true))]
@@ -220,6 +263,35 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
 
     private func ticket(_ payload: Payload, _ peer: Peer) -> Ticket {
         Ticket(peer: peer, epoch: publishers[peer]?.epoch ?? 0, bytes: payload.byteCount)
+    }
+}
+
+/// Something of each log, by session.
+struct LogPlaces<Place: Sendable>: Sendable {
+    private var sessions: [String: [LogID: Place]] = [:]
+    private(set) var logCount = 0
+    var sessionCount: Int { sessions.count }
+
+    func contains(session: String) -> Bool { sessions[session] != nil }
+
+    subscript(log: LogID) -> Place? {
+        get { sessions[log.session]?[log] }
+        set {
+            let before = sessions[log.session]?[log] != nil
+            sessions[log.session, default: [:]][log] = newValue
+            logCount += (newValue != nil ? 1 : 0) - (before ? 1 : 0)
+        }
+    }
+
+    mutating func remove(session: String) { logCount -= sessions.removeValue(forKey: session)?.count ?? 0 }
+
+    mutating func forEach(_ body: (inout Place) -> Void) {
+        for (session, logs) in sessions {
+            for (log, var place) in logs {
+                body(&place)
+                sessions[session]?[log] = place
+            }
+        }
     }
 }
 

@@ -75,12 +75,15 @@ public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
     case version(UInt32)
     /// A kind that this side of a connection does not expect.
     case unexpected(Int)
+    /// More than a limit allows.
+    case refused(String)
 
     public var description: String {
         switch self {
         case .malformed(let what): "malformed message: \(what)"
         case .version(let version): "protocol version \(version), this program speaks \(WireMessage.protocolVersion)"
         case .unexpected(let kind): "unexpected message kind \(kind)"
+        case .refused(let what): "refused \(what)"
         }
     }
 }

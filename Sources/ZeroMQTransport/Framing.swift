@@ -41,7 +41,9 @@ enum FromPublisher {
         case .over:
             self = .log(.over(session: envelope.session))
         case .hello:
-            self = .log(.hello(instance: try message.decode(Adreact_V1_Hello.self).instance))
+            let hello = try message.decode(Adreact_V1_Hello.self)
+            guard hello.instance.utf8.count <= WireMessage.maximumNameBytes else { throw .malformed("greeting with an oversized name") }
+            self = .log(.hello(instance: hello.instance))
         case .heartbeat:
             self = .progress(try message.decode(Adreact_V1_Heartbeat.self).sessions, instance: envelope.sourceInstance)
         case .transient:
@@ -59,7 +61,7 @@ extension ReaderMessage {
         case .subscribe:
             let body = try message.decode(Adreact_V1_Subscribe.self)
             guard body.group.utf8.count <= WireMessage.maximumNameBytes, body.member.utf8.count <= WireMessage.maximumNameBytes,
-                body.tracks.count <= 64
+                body.tracks.count <= 64, body.tracks.allSatisfy({ $0.utf8.count <= WireMessage.maximumNameBytes })
             else { throw .malformed("subscription with oversized names") }
             self = .subscribe(Subscription(body))
         case .credit:

@@ -8,6 +8,8 @@ public final class PublishingEnd {
     private var publisher: Publisher<Peer, WireMessage>
     /// The peer to announce this publisher to: where it connects, nobody else could know of it.
     private var connectedPeer: Peer?
+    /// Peers that leave what they are sent unread.
+    private var deaf: Set<Peer> = []
     private var lastHeartbeat = -Double.infinity
     private let rejected: (WireError) -> Void
 
@@ -34,7 +36,7 @@ public final class PublishingEnd {
         self.rejected = rejected
         publisher = Publisher(instance: instance, settings: settings)
         let receive: (SocketLoop.Frames, Peer) -> Void = { [unowned self] frames, peer in received(frames, from: peer) }
-        if binds { _ = try loop.bind(endpoint, receive: receive) } else { connectedPeer = try loop.connect(endpoint, receive: receive) }
+        if binds { _ = try loop.bind(endpoint, maximumMessageBytes: SocketLoop.maximumReaderMessageBytes, receive: receive) } else { connectedPeer = try loop.connect(endpoint, receive: receive) }
         loop.addTicker { [unowned self] now in tick(now) }
     }
 
@@ -94,9 +96,11 @@ public final class PublishingEnd {
             case .over(let session): over(session)
             case .moved(let place): moved(place)
             case .rewound(let group): rewound(group)
-            case .send(let peer, let message): send(message, to: peer)
+            case .refused(let what): rejected(.refused(what))
+            case .send(let peer, let message): if !deaf.contains(peer) { send(message, to: peer) }
             }
         }
+        while let peer = deaf.popFirst() { perform(publisher.disconnect(peer)) }
     }
 
     private func send(_ message: PublisherMessage<WireMessage>, to peer: Peer) {
@@ -105,9 +109,9 @@ public final class PublishingEnd {
             var envelope = payload.envelope
             envelope.sequence = first
             let info = first == payload.envelope.sequence ? payload : WireMessage(envelope, body: payload.body)
-            loop.send([info.envelopeBytes, info.body], to: peer)
+            send(info, to: peer)
         case .entry(_, _, _, let payload), .end(_, _, let payload):
-            loop.send([payload.envelopeBytes, payload.body], to: peer)
+            send(payload, to: peer)
         case .over(let session):
             var envelope = Envelope()
             envelope.kind = .over
@@ -127,6 +131,10 @@ public final class PublishingEnd {
             let beat = WireMessage(envelope, body: Adreact_V1_Heartbeat.with { $0.sessions = progress() })
             loop.send([beat.envelopeBytes, beat.body], to: peer)
         }
+    }
+
+    private func send(_ message: WireMessage, to peer: Peer) {
+        if !loop.send([message.envelopeBytes, message.body], to: peer) { deaf.insert(peer) }
     }
 
     private func tick(_ now: Double) {

@@ -34,7 +34,7 @@ public final class ReadingEnd {
         reader = Reader(subscription: subscription)
         let receive: (SocketLoop.Frames, Peer) -> Void = { [unowned self] frames, peer in received(frames, from: peer) }
         if binds {
-            _ = try loop.bind(endpoint, receive: receive)
+            _ = try loop.bind(endpoint, maximumMessageBytes: SocketLoop.maximumEvidenceMessageBytes, receive: receive)
         } else {
             let peer = try loop.connect(endpoint, receive: receive)
             perform(reader.subscribe(to: peer, now: SocketLoop.now()))
@@ -45,7 +45,7 @@ public final class ReadingEnd {
     public func restore(_ log: LogID, next: UInt64) { reader.restore(log, next: next) }
     public func consumed(_ ticket: Ticket) { perform(reader.consumed(ticket)) }
     public func acknowledge(_ log: LogID, next: UInt64) { perform(reader.acknowledge(log, next: next)) }
-    public func finish(session: String) { reader.finish(session: session) }
+    public func finish(session: String) { perform(reader.finish(session: session, now: SocketLoop.now())) }
     public func reopen(session: String) { reader.reopen(session: session) }
 
     private func received(_ frames: SocketLoop.Frames, from peer: Peer) {

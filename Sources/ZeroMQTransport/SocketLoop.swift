@@ -26,6 +26,16 @@ public final class SocketLoop: @unchecked Sendable {
     private let finished = DispatchSemaphore(value: 0)
     private var started = false
 
+    // What strangers may send and leave unread: a bound socket has limits for each peer. Who sends larger messages is
+    // disconnected, who sends faster than is read waits, who does not read is told no more.
+    /// Longest message from a reader: a subscription with 64 tracks.
+    public static let maximumReaderMessageBytes = 64 << 10
+    /// Longest message of evidence.
+    public static let maximumEvidenceMessageBytes = 1 << 20
+    static let maximumUnreadMessages: Int32 = 1_000
+    /// Above what the credit of any node holds of the smallest packets.
+    static let maximumUnsentMessages: Int32 = 100_000
+
     /// How often tickers run, in seconds.
     public static let tickSeconds = 0.1
 
@@ -47,11 +57,17 @@ public final class SocketLoop: @unchecked Sendable {
     // MARK: Before `start`
 
     /// Binds a socket that many peers connect to; returns its number.
-    public func bind(_ endpoint: String, receive: @escaping (Frames, Peer) -> Void) throws(TransportError) -> Int {
+    /// - Parameter maximumMessageBytes: of a message's longest frame; a peer that sends a longer one is disconnected.
+    public func bind(
+        _ endpoint: String, maximumMessageBytes: Int = 80 << 20, receive: @escaping (Frames, Peer) -> Void
+    ) throws(TransportError) -> Int {
         try makeParentFolder(of: endpoint)
         let socket = try makeSocket(ZMQ_ROUTER)
         set(socket, ZMQ_ROUTER_MANDATORY, 1)
         set(socket, ZMQ_ROUTER_HANDOVER, 1)
+        set(socket, ZMQ_RCVHWM, Self.maximumUnreadMessages)
+        set(socket, ZMQ_SNDHWM, Self.maximumUnsentMessages)
+        setLongest(socket, maximumMessageBytes)
         guard zmq_bind(socket, endpoint) == 0 else { throw closing(socket, .last("binding \(endpoint)")) }
         return add(socket, bound: true, receive)
     }
@@ -106,14 +122,16 @@ public final class SocketLoop: @unchecked Sendable {
     // MARK: On the loop's thread
 
     /// Sends a message. A peer that is gone is no error: it will be missed by its silence.
-    public func send(_ frames: [[UInt8]], to peer: Peer) {
+    /// - Returns: `false` where the peer has left so much unread that this message was not sent.
+    @discardableResult public func send(_ frames: [[UInt8]], to peer: Peer) -> Bool {
         let socket = sockets[peer.socket]
         let all = bound[peer.socket] ? [peer.identity] + frames : frames
         for (index, frame) in all.enumerated() {
             let flags = ZMQ_DONTWAIT | (index < all.count - 1 ? ZMQ_SNDMORE : 0)
             let sent = frame.withUnsafeBytes { zmq_send(socket, $0.baseAddress, $0.count, flags) }
-            if sent < 0 { return }
+            if sent < 0 { return zmq_errno() != EAGAIN }
         }
+        return true
     }
 
     private func run() {
@@ -195,9 +213,13 @@ public final class SocketLoop: @unchecked Sendable {
         set(socket, ZMQ_SNDHWM, 0)
         set(socket, ZMQ_RCVHWM, 0)
         set(socket, ZMQ_LINGER, 500)
-        var largest = Int64(80 * 1024 * 1024)
-        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, MemoryLayout<Int64>.size)
+        setLongest(socket, 80 << 20)
         return socket
+    }
+
+    private func setLongest(_ socket: UnsafeMutableRawPointer, _ bytes: Int) {
+        var largest = Int64(bytes)
+        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, MemoryLayout<Int64>.size)
     }
 
     private func set(_ socket: UnsafeMutableRawPointer, _ option: Int32, _ value: Int32) {

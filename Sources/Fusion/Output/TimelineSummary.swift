@@ -20,7 +20,13 @@ public struct TimelineSummary: Sendable, Equatable {
     }
 
     /// Time with an emotion, from whatever lane.
-    public var toldNanoseconds: Int64 { emotionNanoseconds.values.reduce(0, +) }
+    public var toldNanoseconds: Int64 { emotionNanoseconds.values.reduce(0, Self.sum) }
+
+    /// Windows should not overlap, but they may come from outside.
+    private static func sum(_ a: Int64, _ b: Int64) -> Int64 {
+        let (sum, overflows) = a.addingReportingOverflow(b)
+        return overflows ? .max : sum
+    }
 
     public init(_ timeline: Timeline) {
         lengthNanoseconds = timeline.lengthNanoseconds
@@ -28,8 +34,8 @@ public struct TimelineSummary: Sendable, Equatable {
         var lanes: [TimelineLane: Int64] = [:]
         for window in timeline.windows {
             let length = window.endNanoseconds - window.startNanoseconds
-            lanes[window.lane, default: 0] += length
-            if window.lane.isEmotion { emotions[window.label, default: 0] += length }
+            lanes[window.lane] = Self.sum(lanes[window.lane] ?? 0, length)
+            if window.lane.isEmotion { emotions[window.label] = Self.sum(emotions[window.label] ?? 0, length) }
         }
         emotionNanoseconds = emotions
         laneNanoseconds = lanes

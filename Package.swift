@@ -117,7 +117,7 @@ let package = Package(
         tests("FusionKit", of: [
             "FusionKit", "Fuzzing", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
         ]),
-        tests("Process", of: ["NodeKit", "Fuzzing"]),
+        tests("Process", of: ["NodeKit", "Fusion", "Fuzzing"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

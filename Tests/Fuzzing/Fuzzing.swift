@@ -107,7 +107,8 @@ public struct FuzzRandom: RandomNumberGenerator {
 
 extension FuzzRandom {
     /// A message as some peer might send it: of any kind, with a body that fits it or not, and numbers from anywhere.
-    public mutating func message(sessions: [String] = ["a", "b", "c"]) -> WireMessage {
+    /// - Parameter groups: that subscriptions name, beside random ones.
+    public mutating func message(sessions: [String] = ["a", "b", "c"], groups: [String] = ["g", "fusion-node", "face-node"]) -> WireMessage {
         var envelope = Envelope()
         envelope.kind = pick(Self.kinds)
         envelope.session = chance(0.9) ? pick(sessions) : text()
@@ -119,7 +120,7 @@ extension FuzzRandom {
         envelope.captureUnixNanoseconds = signedEdge()
         envelope.sourceInstance = pick(["i", "j", text()])
         envelope.flags = UInt32(truncatingIfNeeded: edge())
-        return WireMessage(envelope, body: body(for: envelope))
+        return WireMessage(envelope, body: body(for: envelope, groups))
     }
 
     private static let kinds: [BodyKind] = [
@@ -131,7 +132,7 @@ extension FuzzRandom {
         chance(0.8) ? Int64(below(40)) * 250_000_000 : signedEdge() >> Int64(below(8))
     }
 
-    private mutating func body(for envelope: Envelope) -> [UInt8] {
+    private mutating func body(for envelope: Envelope, _ groups: [String]) -> [UInt8] {
         switch below(20) {
         case 0: return bytes(below(200))
         case 1: return []
@@ -147,7 +148,7 @@ extension FuzzRandom {
         }
         case .hello: Adreact_V1_Hello.with { $0.instance = text() }
         case .subscribe: Adreact_V1_Subscribe.with {
-            $0.group = pick(["g", "fusion-node", "face-node", text()])
+            $0.group = pick(groups + [text()])
             $0.member = pick(["m", "n", text(), "\(next())"])
             $0.sharing = pick([.everything, .sessions, .segments, .UNRECOGNIZED(77)])
             $0.tracks = (0..<below(70)).map { _ in pick(["emotion", "video", "audio", "seconds", text()]) }

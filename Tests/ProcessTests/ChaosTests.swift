@@ -141,7 +141,7 @@ private final class DisturbedPipeline {
 }
 
 /// What comes out when nothing goes wrong, for each clip once.
-private enum Undisturbed {
+enum Undisturbed {
     nonisolated(unsafe) private static var known: [String: (timeline: Data, seconds: Data)] = [:]
 
     static func results(of clip: String) throws -> (timeline: Data, seconds: Data) {

@@ -8,16 +8,18 @@ import Testing
         let environment: [String: String]
         let programs: [RunningProgram]
 
-        init(clip: String) throws {
+        init(clip: String) throws { try self.init(demuxing: [clip]) }
+
+        /// `arguments`: the demuxer's. fusion-node is the first of `programs`, the demuxer the last.
+        init(demuxing arguments: [String], faceNodes: Int = 1) throws {
             let folder = try TemporaryFolder()
             let environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
                 ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
             })
             (self.folder, self.environment) = (folder, environment)
-            programs = try [
-                ("fusion-node", ["--journal", folder.path + "/journal.sqlite"]), ("audio-node", []), ("face-node", []), ("rppg-node", []),
-                ("demuxer", [clip]),
-            ].map { try RunningProgram($0, $1, environment: environment, in: folder) }
+            let nodes = [("audio-node", []), ("rppg-node", [])] + Array(repeating: ("face-node", []), count: faceNodes)
+            programs = try ([("fusion-node", ["--journal", folder.path + "/journal.sqlite"])] + nodes + [("demuxer", arguments)])
+                .map { try RunningProgram($0, $1, environment: environment, in: folder) }
         }
 
         func reader(_ program: String, _ arguments: [String]) throws -> RunningProgram {

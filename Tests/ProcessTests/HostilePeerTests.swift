@@ -73,7 +73,7 @@ import ZeroMQTransport
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8).prefix(107)) }
         let size = socklen_t(MemoryLayout<sockaddr_un>.size)
         let connected = withUnsafePointer(to: &address) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) } }
-        if connected == 0 { _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue)) }
+        if connected == 0 { _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
     }
 }
 

@@ -17,9 +17,9 @@ import Testing
                 ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
             })
             (self.folder, self.environment) = (folder, environment)
-            let nodes = [("audio-node", []), ("rppg-node", [])] + Array(repeating: ("face-node", []), count: faceNodes)
-            programs = try ([("fusion-node", ["--journal", folder.path + "/journal.sqlite"])] + nodes + [("demuxer", arguments)])
-                .map { try RunningProgram($0, $1, environment: environment, in: folder) }
+            var all: [(String, [String])] = [("fusion-node", ["--journal", folder.path + "/journal.sqlite"]), ("audio-node", []), ("rppg-node", [])]
+            all += Array(repeating: ("face-node", []), count: faceNodes) + [("demuxer", arguments)]
+            programs = try all.map { try RunningProgram($0, $1, environment: environment, in: folder) }
         }
 
         func reader(_ program: String, _ arguments: [String]) throws -> RunningProgram {

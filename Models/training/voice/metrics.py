@@ -1,6 +1,7 @@
 """Figures of merit, all from probabilities and true labels."""
 
 import numpy as np
+import scipy.optimize
 from sklearn.metrics import confusion_matrix, f1_score, recall_score, roc_auc_score
 
 
@@ -32,6 +33,19 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     logits = logits.astype(np.float64)  # so that the sums are 1 closely enough for scikit-learn
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def best_temperature_and_bias(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
+    """The temperature and the three offsets (after it; their mean is 0) with the least weighted negative log-likelihood, on
+    held-out people."""
+    share = weights / weights.sum()
+
+    def loss(parameters: np.ndarray) -> float:
+        probabilities = softmax(logits / np.exp(parameters[0]) + parameters[1:])
+        return float(-share @ np.log(probabilities[np.arange(len(labels)), labels] + 1e-12))
+
+    found = scipy.optimize.minimize(loss, np.zeros(4), method="L-BFGS-B").x
+    return float(np.exp(found[0])), found[1:] - found[1:].mean()
 
 
 def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

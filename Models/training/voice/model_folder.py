@@ -13,14 +13,15 @@ from .corpora import LABELS
 
 SAMPLE_RATE_HZ = 48_000
 WINDOW_SAMPLES = 144_000
+LEAST_HALVED_VALUES = 4096
 
 
-def export(network: torch.nn.Module, inputs: tuple[torch.Tensor, ...], names: list[str], path: Path) -> None:
+def export(network: torch.nn.Module, inputs: tuple[torch.Tensor, ...], names: list[str], outputs: list[str], path: Path) -> None:
     """ONNX with an open batch dimension, all in one file."""
     network.eval()
     batch = torch.export.Dim("batch", min=1, max=1024)
     program = torch.onnx.export(
-        network, inputs, dynamo=True, input_names=names, output_names=["logits"], opset_version=18,
+        network, inputs, dynamo=True, input_names=names, output_names=outputs, opset_version=18,
         dynamic_shapes=tuple({0: batch} for _ in inputs))
     path.parent.mkdir(parents=True, exist_ok=True)
     program.save(str(path), external_data=False)
@@ -37,13 +38,13 @@ def forget_origin(path: Path) -> None:
     onnx.save(model, path)
 
 
-def halve_weights(path: Path, least_values: int = 4096) -> None:
+def halve_weights(path: Path) -> None:
     """Stores large weights as float16, cast back to float32 in the graph: inference folds the casts away."""
     model = onnx.load(path)
     graph, casts = model.graph, []
     for weights in graph.initializer:
         values = numpy_helper.to_array(weights)
-        if values.dtype != np.float32 or values.size < least_values:
+        if values.dtype != np.float32 or values.size < LEAST_HALVED_VALUES:
             continue
         name = weights.name
         weights.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))

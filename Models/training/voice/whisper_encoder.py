@@ -60,16 +60,23 @@ class EncoderLayer(nn.Module):
         self.queries_keys_values, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
         self.expand, self.contract = nn.Linear(WIDTH, HIDDEN), nn.Linear(HIDDEN, WIDTH)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The mask (N x 1 x 1 x steps) is added to the attention's logits: 0 for a step that may be looked at."""
         batch, steps, _ = x.shape
         q, k, v = self.queries_keys_values(self.norm1(x)).view(batch, steps, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
-        attended = nn.functional.scaled_dot_product_attention(q, k, v)
+        attended = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = x + self.out(attended.transpose(1, 2).reshape(batch, steps, WIDTH))
         return x + self.contract(nn.functional.gelu(self.expand(self.norm2(x))))
 
 
+def speech_mask(weights: torch.Tensor) -> torch.Tensor:
+    """Steps without speech are not looked at."""
+    return torch.where(weights > 0, 0.0, -1e4)[:, None, None, :]
+
+
 class Encoder(nn.Module):
-    """Log-mel images (N x 80 x 300) to states (N x 150 x 384)."""
+    """Log-mel images (N x 80 x 300) and speech weights (N x 150) to states (N x 150 x 384). What lies outside the speech does
+    not change the states inside it, but for the reach of the convolutions (30 ms)."""
 
     def __init__(self, layers: int):
         super().__init__()
@@ -78,15 +85,17 @@ class Encoder(nn.Module):
         self.register_buffer("positions", torch.zeros(STEPS, WIDTH))
         self.layers = nn.ModuleList(EncoderLayer() for _ in range(layers))
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        x = self.stem(image)
-        for layer in self.layers:
-            x = layer(x)
-        return x
+    def forward(self, image: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        return self.attend(self.convolve(image) + self.positions, weights)
 
-    def stem(self, image: torch.Tensor) -> torch.Tensor:
-        x = nn.functional.gelu(self.conv2(nn.functional.gelu(self.conv1(image))))
-        return x.transpose(1, 2) + self.positions
+    def convolve(self, image: torch.Tensor) -> torch.Tensor:
+        return nn.functional.gelu(self.conv2(nn.functional.gelu(self.conv1(image)))).transpose(1, 2)
+
+    def attend(self, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        mask = speech_mask(weights).to(x.dtype)
+        for layer in self.layers:
+            x = layer(x, mask)
+        return x
 
     @staticmethod
     def pretrained(source: Path, layers: int) -> "Encoder":
@@ -115,11 +124,3 @@ class Encoder(nn.Module):
             linear(layer.expand, f"layer_{i}/ffn/linear_0")
             linear(layer.contract, f"layer_{i}/ffn/linear_1")
         return encoder
-
-
-def pooled(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Mean and deviation over the steps of speech: N x 768."""
-    weights = weights.unsqueeze(-1)
-    mean = (states * weights).sum(dim=1)
-    variance = ((states - mean.unsqueeze(1)) ** 2 * weights).sum(dim=1)
-    return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)

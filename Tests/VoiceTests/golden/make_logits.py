@@ -19,7 +19,8 @@ MODELS = Path(__file__).parents[3] / "Models"
 sys.path.insert(0, str(MODELS))
 
 from training.voice import networks, whisper_encoder  # noqa: E402
-from training.voice.train_whisper import SETTINGS, WhisperVoice  # noqa: E402
+from training.voice.fine_tuning import SETTINGS  # noqa: E402
+from training.voice.voice_network import VoiceNetwork  # noqa: E402
 
 
 def audionet(name: str, work: Path) -> list[float]:
@@ -31,24 +32,28 @@ def audionet(name: str, work: Path) -> list[float]:
     return network(torch.from_numpy(image.astype(np.float32))[None, None])[0].tolist()
 
 
-def whisper(work: Path) -> list[float]:
+def whisper(work: Path) -> tuple[list[float], list[float]]:
     start, end = json.loads((FIXTURES / "gate.json").read_text())["one-stretch"]["speech"]
     steps = np.arange(whisper_encoder.STEPS) * 960
     weights = np.maximum(0, np.minimum(steps + 960, end) - np.maximum(steps, start)) / (end - start)
-    network = WhisperVoice(whisper_encoder.Encoder(SETTINGS["layers"])).eval()
+    network = VoiceNetwork(whisper_encoder.Encoder(SETTINGS["layers"])).eval()
     network.load_state_dict(torch.load(work / "voice-shipped.pt"))
     image = torch.from_numpy(np.load(FIXTURES / "one-stretch-logmel.npy"))
-    return network(image[None], torch.from_numpy(weights.astype(np.float32))[None])[0].tolist()
+    logits, relative = network(image[None], torch.from_numpy(weights.astype(np.float32))[None])
+    return logits[0].tolist(), relative[0].tolist()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", type=Path, required=True)
     work = parser.parse_args().work
+    # Those of networks that were not trained in this work folder stay.
+    logits = json.loads((FIXTURES / "logits.json").read_text())
     with torch.no_grad():
-        logits = {f"voice-{name}": audionet(name, work) for name in networks.AUDIO_NETS if (work / f"{name}-shipped.pt").exists()}
+        logits |= {f"voice-{name}": audionet(name, work) for name in networks.AUDIO_NETS if (work / f"{name}-shipped.pt").exists()}
         if (work / "voice-shipped.pt").exists():
-            logits["voice"] = whisper(work)
+            logits["voice"], relative = whisper(work)
+            (FIXTURES / "relative-logits.json").write_text(json.dumps({"voice": relative}, indent=1) + "\n")
     (FIXTURES / "logits.json").write_text(json.dumps(logits, indent=1) + "\n")
     print(logits)
 

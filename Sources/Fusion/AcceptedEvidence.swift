@@ -5,8 +5,12 @@ struct VoicePart: Sendable, Comparable {
     let index: Int64
     let start: Int64
     let end: Int64
-    let logits: SIMD3<Double>
+    private(set) var logits: SIMD3<Double>
     let energyDBFS: Double
+    /// How much of this person's speech the logits were set against; nil for plain ones.
+    private(set) var baselineWindows: Double?
+    private let relativeLogits: SIMD3<Double>
+    private let baseline: CheckedBaseline?
 
     var label: Emotion { Emotion(largestOf: logits) }
 
@@ -20,6 +24,16 @@ struct VoicePart: Sendable, Comparable {
         end = evidence.endNanoseconds
         logits = try Check.logits(evidence.logits, lane: .voice)
         energyDBFS = Double(evidence.energyDBFS)
+        relativeLogits = try evidence.personal.map { personal throws(FusionError) in try Check.logits(personal.relativeLogits, lane: .voice) } ?? .zero
+        baseline = try evidence.personal.map { personal throws(FusionError) in try Check.baseline(personal.baseline) }
+    }
+
+    /// This part's logits as the person's own, which is heard further with it: parts must come in the order of their starts.
+    mutating func personalise(_ person: inout PersonalSpeech) {
+        guard let baseline else { return }
+        person.add(relativeLogits, from: start, to: end)
+        logits = person.logits(plain: logits, relative: relativeLogits, baseline)
+        baselineWindows = person.windows
     }
 
     static func < (a: VoicePart, b: VoicePart) -> Bool { (a.start, a.end, a.index) < (b.start, b.end, b.index) }
@@ -106,5 +120,15 @@ enum Check {
             throw FusionError(code: .measure, lane: lane, detail: "logits \(logits)")
         }
         return SIMD3(Double(logits[0]), Double(logits[1]), Double(logits[2]))
+    }
+
+    static func baseline(_ baseline: PersonalBaseline) throws(FusionError) -> CheckedBaseline {
+        _ = try logits(baseline.populationMeanRelativeLogits, lane: .voice)
+        _ = try logits(baseline.bias, lane: .voice)
+        for (name, windows) in [("shrinkageWindows", baseline.shrinkageWindows), ("mixingWindows", baseline.mixingWindows)]
+        where !(windows >= 0 && windows <= 1e9) {
+            throw FusionError(code: .measure, lane: .voice, detail: "\(name) \(windows)")
+        }
+        return CheckedBaseline(baseline)
     }
 }

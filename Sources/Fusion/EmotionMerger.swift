@@ -157,6 +157,8 @@ struct VoiceGroup: Sendable {
     let label: Emotion
     private(set) var voice = LogitMean()
     private(set) var energySumDBFS = 0.0
+    /// Of the last part that has any.
+    private(set) var baselineWindows: Double?
     var face = LogitMean()
 
     init(_ part: VoicePart, start: Int64) {
@@ -170,6 +172,7 @@ struct VoiceGroup: Sendable {
         end = max(end, part.end)
         voice.add(part.logits)
         energySumDBFS += part.energyDBFS
+        baselineWindows = part.baselineWindows ?? baselineWindows
     }
 }
 

@@ -14,14 +14,32 @@ public struct VoiceEvidence: Sendable, Equatable, Codable {
     public let endNanoseconds: Int64
     /// Positive, neutral, negative, before softmax.
     public let logits: [Float]
+    /// Of networks that are made for a personal baseline; nil for others.
+    public let personal: Personal?
     /// Mean level of the speech part in dB relative to full scale, at most 0 for unclipped sound.
     public let energyDBFS: Float
 
-    public init(index: Int64, startNanoseconds: Int64, endNanoseconds: Int64, logits: [Float], energyDBFS: Float) {
+    /// What the logits become this person's own with.
+    public struct Personal: Sendable, Equatable, Codable {
+        /// Positive, neutral, negative, before what is usual for this person is taken off.
+        public let relativeLogits: [Float]
+        /// The network's constants.
+        public let baseline: PersonalBaseline
+
+        public init(relativeLogits: [Float], baseline: PersonalBaseline) {
+            self.relativeLogits = relativeLogits
+            self.baseline = baseline
+        }
+    }
+
+    public init(
+        index: Int64, startNanoseconds: Int64, endNanoseconds: Int64, logits: [Float], personal: Personal? = nil, energyDBFS: Float
+    ) {
         self.index = index
         self.startNanoseconds = startNanoseconds
         self.endNanoseconds = endNanoseconds
         self.logits = logits
+        self.personal = personal
         self.energyDBFS = energyDBFS
     }
 }

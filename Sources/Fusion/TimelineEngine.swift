@@ -3,6 +3,8 @@
 struct TimelineEngine: Sendable {
     let session: String
     private let faceWeight: Double
+    private let usesPersonalBaseline: Bool
+    private var person = PersonalSpeech()
     private var emotion: EmotionMerger
     private var pulse = PulseMerger()
     private var seconds = SecondTable()
@@ -12,16 +14,17 @@ struct TimelineEngine: Sendable {
     init(session: String, settings: FusionSettings) {
         self.session = session
         faceWeight = settings.faceWeight
+        usesPersonalBaseline = settings.usesPersonalBaseline
         emotion = EmotionMerger(reachNanoseconds: settings.frameReachNanoseconds)
     }
-
 
     var rowCount: Int64 { seconds.nextSecond }
 
     /// Takes the evidence whose surroundings are known.
     mutating func take(from inbox: inout Inbox, frontiers: Frontiers, history: inout AmendmentHistory) {
-        while let part = inbox.removeVoice(before: frontiers.voice) {
+        while var part = inbox.removeVoice(before: frontiers.voice) {
             history.retain(part)
+            if usesPersonalBaseline { part.personalise(&person) }
             emotion.append(part)
         }
         emotion.closeVoice(before: frontiers.voice)
@@ -104,7 +107,7 @@ struct TimelineEngine: Sendable {
             guard let voice = group.voice.probabilities else { return nil }
             let share = TimelineWindow.VoiceShare(
                 probabilities: voice, windowCount: group.voice.count,
-                energyDBFS: group.energySumDBFS / Double(group.voice.count))
+                energyDBFS: group.energySumDBFS / Double(group.voice.count), baselineWindows: group.baselineWindows)
             guard let face = group.face.probabilities else {
                 return emotionWindow(
                     .voice, from: group.start, to: group.end, probabilities: voice, voice: share, face: nil,

@@ -64,11 +64,15 @@ public struct TimelineWindow: Sendable, Equatable, Codable {
         public let windowCount: Int
         /// Mean level over these voice windows, in dB relative to full scale.
         public let energyDBFS: Double
+        /// How much of this person's speech the personal baseline was made of at the window's end, in windows that do not
+        /// overlap; nil where none was used.
+        public let baselineWindows: Double?
 
-        public init(probabilities: Probabilities, windowCount: Int, energyDBFS: Double) {
+        public init(probabilities: Probabilities, windowCount: Int, energyDBFS: Double, baselineWindows: Double? = nil) {
             self.probabilities = probabilities
             self.windowCount = windowCount
             self.energyDBFS = energyDBFS
+            self.baselineWindows = baselineWindows
         }
     }
 

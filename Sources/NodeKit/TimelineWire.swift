@@ -18,7 +18,18 @@ extension VoiceEvidence {
         guard window.hasSpeech, let index = Int64(exactly: index) else { return nil }
         self.init(
             index: index, startNanoseconds: window.speech.startNanoseconds, endNanoseconds: window.speech.endNanoseconds,
-            logits: window.speech.logits, energyDBFS: window.speech.energyDbfs)
+            logits: window.speech.logits,
+            personal: window.speech.hasBaseline
+                ? Personal(relativeLogits: window.speech.relativeLogits, baseline: PersonalBaseline(window.speech.baseline)) : nil,
+            energyDBFS: window.speech.energyDbfs)
+    }
+}
+
+extension PersonalBaseline {
+    package init(_ baseline: Adreact_V1_VoiceWindow.Baseline) {
+        self.init(
+            populationMeanRelativeLogits: baseline.populationMeanRelativeLogits, bias: baseline.bias,
+            shrinkageWindows: baseline.shrinkageWindows, mixingWindows: baseline.mixingWindows)
     }
 }
 
@@ -68,6 +79,7 @@ extension Adreact_V1_TimelineWindow {
                 $0.voice.probabilities = voice.probabilities.list
                 $0.voice.windowCount = UInt32(clamping: voice.windowCount)
                 $0.voice.energyDbfs = voice.energyDBFS
+                if let windows = voice.baselineWindows { $0.voice.baselineWindows = windows }
             }
             if let face = window.face {
                 $0.face.probabilities = face.probabilities.list
@@ -112,7 +124,8 @@ extension Adreact_V1_TimelineWindow {
             !hasVoice || voice.energyDbfs.isFinite
         else { return nil }
         let voiceShare = hasVoice ? Probabilities(voice.probabilities).map {
-            TimelineWindow.VoiceShare(probabilities: $0, windowCount: Int(voice.windowCount), energyDBFS: voice.energyDbfs)
+            TimelineWindow.VoiceShare(probabilities: $0, windowCount: Int(voice.windowCount), energyDBFS: voice.energyDbfs,
+                baselineWindows: voice.hasBaselineWindows ? voice.baselineWindows : nil)
         } : nil
         let faceShare = hasFace ? Probabilities(face.probabilities).map {
             TimelineWindow.FaceShare(probabilities: $0, frameCount: Int(face.frameCount))

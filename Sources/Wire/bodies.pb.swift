@@ -69,6 +69,42 @@ public nonisolated struct Adreact_V1_VoiceWindow: Sendable {
 
     public var energyDbfs: Float = 0
 
+    /// Of networks with a personal baseline, 3: before what is usual for the speaker is taken off.
+    public var relativeLogits: [Float] = []
+
+    /// absent: none
+    public var baseline: Adreact_V1_VoiceWindow.Baseline {
+      get {_baseline ?? Adreact_V1_VoiceWindow.Baseline()}
+      set {_baseline = newValue}
+    }
+    /// Returns true if `baseline` has been explicitly set.
+    public var hasBaseline: Bool {self._baseline != nil}
+    /// Clears the value of `baseline`. Subsequent reads from it will return its default value.
+    public mutating func clearBaseline() {self._baseline = nil}
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+
+    fileprivate var _baseline: Adreact_V1_VoiceWindow.Baseline? = nil
+  }
+
+  /// The network's constants for it. In every window, so that a window needs no other message to be understood.
+  public nonisolated struct Baseline: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    /// 3
+    public var populationMeanRelativeLogits: [Float] = []
+
+    /// 3
+    public var bias: [Float] = []
+
+    public var shrinkageWindows: Float = 0
+
+    public var mixingWindows: Float = 0
+
     public var unknownFields = SwiftProtobuf.UnknownStorage()
 
     public init() {}
@@ -279,9 +315,21 @@ public nonisolated struct Adreact_V1_TimelineWindow: @unchecked Sendable {
 
     public var energyDbfs: Double = 0
 
+    /// Speech of this viewer, in windows that do not overlap, that the personal baseline was made of; absent: none was used.
+    public var baselineWindows: Double {
+      get {_baselineWindows ?? 0}
+      set {_baselineWindows = newValue}
+    }
+    /// Returns true if `baselineWindows` has been explicitly set.
+    public var hasBaselineWindows: Bool {self._baselineWindows != nil}
+    /// Clears the value of `baselineWindows`. Subsequent reads from it will return its default value.
+    public mutating func clearBaselineWindows() {self._baselineWindows = nil}
+
     public var unknownFields = SwiftProtobuf.UnknownStorage()
 
     public init() {}
+
+    fileprivate var _baselineWindows: Double? = nil
   }
 
   public nonisolated struct FaceShare: Sendable {
@@ -461,7 +509,7 @@ nonisolated extension Adreact_V1_VoiceWindow: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Adreact_V1_VoiceWindow.Speech: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = Adreact_V1_VoiceWindow.protoMessageName + ".Speech"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}start_nanoseconds\0\u{3}end_nanoseconds\0\u{1}logits\0\u{3}energy_dbfs\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}start_nanoseconds\0\u{3}end_nanoseconds\0\u{1}logits\0\u{3}energy_dbfs\0\u{3}relative_logits\0\u{1}baseline\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -473,12 +521,18 @@ nonisolated extension Adreact_V1_VoiceWindow.Speech: SwiftProtobuf.Message, Swif
       case 2: try { try decoder.decodeSingularSInt64Field(value: &self.endNanoseconds) }()
       case 3: try { try decoder.decodeRepeatedFloatField(value: &self.logits) }()
       case 4: try { try decoder.decodeSingularFloatField(value: &self.energyDbfs) }()
+      case 5: try { try decoder.decodeRepeatedFloatField(value: &self.relativeLogits) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._baseline) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.startNanoseconds != 0 {
       try visitor.visitSingularSInt64Field(value: self.startNanoseconds, fieldNumber: 1)
     }
@@ -491,6 +545,12 @@ nonisolated extension Adreact_V1_VoiceWindow.Speech: SwiftProtobuf.Message, Swif
     if self.energyDbfs.bitPattern != 0 {
       try visitor.visitSingularFloatField(value: self.energyDbfs, fieldNumber: 4)
     }
+    if !self.relativeLogits.isEmpty {
+      try visitor.visitPackedFloatField(value: self.relativeLogits, fieldNumber: 5)
+    }
+    try { if let v = self._baseline {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -499,6 +559,53 @@ nonisolated extension Adreact_V1_VoiceWindow.Speech: SwiftProtobuf.Message, Swif
     if lhs.endNanoseconds != rhs.endNanoseconds {return false}
     if lhs.logits != rhs.logits {return false}
     if lhs.energyDbfs != rhs.energyDbfs {return false}
+    if lhs.relativeLogits != rhs.relativeLogits {return false}
+    if lhs._baseline != rhs._baseline {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Adreact_V1_VoiceWindow.Baseline: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = Adreact_V1_VoiceWindow.protoMessageName + ".Baseline"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}population_mean_relative_logits\0\u{1}bias\0\u{3}shrinkage_windows\0\u{3}mixing_windows\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedFloatField(value: &self.populationMeanRelativeLogits) }()
+      case 2: try { try decoder.decodeRepeatedFloatField(value: &self.bias) }()
+      case 3: try { try decoder.decodeSingularFloatField(value: &self.shrinkageWindows) }()
+      case 4: try { try decoder.decodeSingularFloatField(value: &self.mixingWindows) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.populationMeanRelativeLogits.isEmpty {
+      try visitor.visitPackedFloatField(value: self.populationMeanRelativeLogits, fieldNumber: 1)
+    }
+    if !self.bias.isEmpty {
+      try visitor.visitPackedFloatField(value: self.bias, fieldNumber: 2)
+    }
+    if self.shrinkageWindows.bitPattern != 0 {
+      try visitor.visitSingularFloatField(value: self.shrinkageWindows, fieldNumber: 3)
+    }
+    if self.mixingWindows.bitPattern != 0 {
+      try visitor.visitSingularFloatField(value: self.mixingWindows, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Adreact_V1_VoiceWindow.Baseline, rhs: Adreact_V1_VoiceWindow.Baseline) -> Bool {
+    if lhs.populationMeanRelativeLogits != rhs.populationMeanRelativeLogits {return false}
+    if lhs.bias != rhs.bias {return false}
+    if lhs.shrinkageWindows != rhs.shrinkageWindows {return false}
+    if lhs.mixingWindows != rhs.mixingWindows {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -848,7 +955,7 @@ nonisolated extension Adreact_V1_TimelineWindow: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Adreact_V1_TimelineWindow.VoiceShare: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = Adreact_V1_TimelineWindow.protoMessageName + ".VoiceShare"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}probabilities\0\u{3}window_count\0\u{3}energy_dbfs\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}probabilities\0\u{3}window_count\0\u{3}energy_dbfs\0\u{3}baseline_windows\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -859,12 +966,17 @@ nonisolated extension Adreact_V1_TimelineWindow.VoiceShare: SwiftProtobuf.Messag
       case 1: try { try decoder.decodeRepeatedDoubleField(value: &self.probabilities) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.windowCount) }()
       case 3: try { try decoder.decodeSingularDoubleField(value: &self.energyDbfs) }()
+      case 4: try { try decoder.decodeSingularDoubleField(value: &self._baselineWindows) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.probabilities.isEmpty {
       try visitor.visitPackedDoubleField(value: self.probabilities, fieldNumber: 1)
     }
@@ -874,6 +986,9 @@ nonisolated extension Adreact_V1_TimelineWindow.VoiceShare: SwiftProtobuf.Messag
     if self.energyDbfs.bitPattern != 0 {
       try visitor.visitSingularDoubleField(value: self.energyDbfs, fieldNumber: 3)
     }
+    try { if let v = self._baselineWindows {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -881,6 +996,7 @@ nonisolated extension Adreact_V1_TimelineWindow.VoiceShare: SwiftProtobuf.Messag
     if lhs.probabilities != rhs.probabilities {return false}
     if lhs.windowCount != rhs.windowCount {return false}
     if lhs.energyDbfs != rhs.energyDbfs {return false}
+    if lhs._baselineWindows != rhs._baselineWindows {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

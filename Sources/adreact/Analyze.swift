@@ -26,6 +26,10 @@ struct Analyze: AsyncParsableCommand {
     var faceModel: String?
     @Option(help: "Pulse model: a folder, or a name in Models.")
     var pulseModel: String?
+    @Option(help: "Set each voice against what is usual for it, where the voice network is made for that: on or off.")
+    var baseline = BaselineChoice.on
+    @Option(help: "What tells speech from other sound: energy, silero or both.")
+    var gate: String?
     @Option(help: "Viewer, as it shall travel with the sessions.")
     var viewer = ""
     @Option(help: "Advert, as it shall travel with the sessions.")
@@ -77,12 +81,12 @@ struct Analyze: AsyncParsableCommand {
         }
         let files = ["--out", out, "--exit-after", String(inputs.count)] + (inputs.count == 1 ? ["--flat"] : [])
         return [
-            ("fusion-node", ["--journal", folder + "/journal.sqlite"]),
+            ("fusion-node", ["--journal", folder + "/journal.sqlite", "--baseline", baseline.rawValue]),
             ("sink", files),
             ("demuxer", ["--jobs", String(jobs)] + about + SessionName.unique(inputs).flatMap { ["--session", $0] } + ["--"] + inputs),
             ("face-node", model(faceModel)),
             ("rppg-node", model(pulseModel)),
-            ("audio-node", model(voiceModel)),
+            ("audio-node", model(voiceModel) + (gate.map { ["--gate", $0] } ?? [])),
         ].map { name, arguments in
             Supervisor.Program(
                 name: name, path: ModelPaths.programs + "/" + name, arguments: arguments,

@@ -18,6 +18,8 @@ struct FusionNode: AsyncParsableCommand {
     var keepMegabytes = Int(NodeOptions.environment("ADREACT_KEEP_MEGABYTES", "100")) ?? 0
     @Option(help: "Weight of the face against the voice, 0 to 1.")
     var faceWeight = 0.5
+    @Option(help: "Set each voice against what is usual for it, where the voice network is made for that: on or off.")
+    var baseline = BaselineChoice.on
     @OptionGroup var options: NodeOptions
 
     func validate() throws {
@@ -32,7 +34,7 @@ struct FusionNode: AsyncParsableCommand {
             journalPath: journal == "none" ? nil : journal)
         settings.keepDays = keepDays
         settings.keepBytes = keepMegabytes * 1_000_000
-        settings.fusion = FusionSettings(faceWeight: faceWeight)
+        settings.fusion = FusionSettings(faceWeight: faceWeight, usesPersonalBaseline: baseline == .on)
         let service = try NodeProcess.opening {
             try FusionService(settings, instance: NodeOptions.instance("fusion-node"), logger: options.logger("fusion-node"))
         }

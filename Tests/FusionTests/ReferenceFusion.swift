@@ -20,12 +20,12 @@ struct ReferenceFusion {
     }
 
     private let scenario: Scenario
-    private let voiceWindows: [(start: Int64, end: Int64, members: [VoiceEvidence])]
+    private let voiceWindows: [(start: Int64, end: Int64, members: [Part])]
     private let spoken: [(start: Int64, frame: FaceEvidence)]
 
     init(_ scenario: Scenario) {
         self.scenario = scenario
-        voiceWindows = Self.mergeVoice(scenario.voice)
+        voiceWindows = Self.mergeVoice(Self.personalised(scenario))
         let frames = scenario.face.sorted { $0.ptsNanoseconds < $1.ptsNanoseconds }
         spoken = frames.indices.map { position in
             let pts = frames[position].ptsNanoseconds
@@ -35,12 +35,45 @@ struct ReferenceFusion {
         }
     }
 
-    static func mergeVoice(_ parts: [VoiceEvidence]) -> [(start: Int64, end: Int64, members: [VoiceEvidence])] {
-        var windows: [(start: Int64, end: Int64, members: [VoiceEvidence])] = []
-        let inTimeOrder = parts.sorted {
+    struct Part {
+        var startNanoseconds: Int64
+        var endNanoseconds: Int64
+        var logits: [Double]
+    }
+
+    /// The voice parts in time order, each set against what the person has said up to and with it.
+    static func personalised(_ scenario: Scenario) -> [Part] {
+        let inTimeOrder = scenario.voice.sorted {
             ($0.startNanoseconds, $0.endNanoseconds, $0.index) < ($1.startNanoseconds, $1.endNanoseconds, $1.index)
         }
-        for part in inTimeOrder {
+        return inTimeOrder.indices.map { position in
+            let part = inTimeOrder[position]
+            var logits = part.logits.map(Double.init)
+            if let personal = part.personal, scenario.settings.usesPersonalBaseline {
+                var windows = 0.0
+                var sum = [0.0, 0.0, 0.0]
+                for i in 0...position {
+                    let (start, end) = (inTimeOrder[i].startNanoseconds, inTimeOrder[i].endNanoseconds)
+                    let earlier = inTimeOrder[..<i].map(\.endNanoseconds).max() ?? start
+                    let share = Double(max(0, end - max(start, earlier))) / Double(end - start)
+                    windows += share
+                    for c in 0..<3 { sum[c] += share * Double(inTimeOrder[i].personal?.relativeLogits[c] ?? 0) }
+                }
+                let (k, m) = (Double(personal.baseline.shrinkageWindows), Double(personal.baseline.mixingWindows))
+                let a = windows / (windows + m)
+                for c in 0..<3 {
+                    let usual = (k * Double(personal.baseline.populationMeanRelativeLogits[c]) + sum[c]) / (k + windows)
+                    let own = Double(personal.relativeLogits[c]) - usual + Double(personal.baseline.bias[c])
+                    logits[c] = (1 - a) * logits[c] + a * own
+                }
+            }
+            return Part(startNanoseconds: part.startNanoseconds, endNanoseconds: part.endNanoseconds, logits: logits)
+        }
+    }
+
+    static func mergeVoice(_ parts: [Part]) -> [(start: Int64, end: Int64, members: [Part])] {
+        var windows: [(start: Int64, end: Int64, members: [Part])] = []
+        for part in parts {
             guard let last = windows.last, part.startNanoseconds < last.end else {
                 windows.append((part.startNanoseconds, part.endNanoseconds, [part]))
                 continue
@@ -143,9 +176,9 @@ struct ReferenceFusion {
         }
     }
 
-    static func label(_ logits: [Float]) -> Int { logits.indices.reduce(0) { logits[$1] > logits[$0] ? $1 : $0 } }
+    static func label(_ logits: [some BinaryFloatingPoint]) -> Int { logits.indices.reduce(0) { logits[$1] > logits[$0] ? $1 : $0 } }
 
-    static func probabilities(_ logits: [[Float]]) -> [Double] {
+    static func probabilities(_ logits: [[some BinaryFloatingPoint]]) -> [Double] {
         let mean = (0..<3).map { column in logits.map { Double($0[column]) }.reduce(0, +) / Double(logits.count) }
         return softmax(mean[0], mean[1], mean[2])
     }

@@ -15,7 +15,7 @@ struct Scenario: CustomStringConvertible {
 
     var description: String {
         var lines = ["session ends at \(sessionEnd), tracks \(trackEnds), losses \(losses), \(settings)"]
-        lines += voice.map { "voice \($0.index) [\($0.startNanoseconds), \($0.endNanoseconds)) \($0.logits)" }
+        lines += voice.map { "voice \($0.index) [\($0.startNanoseconds), \($0.endNanoseconds)) \($0.logits) \($0.personal.map { "\($0)" } ?? "")" }
         lines += face.map { "face \($0.ptsNanoseconds) \($0.logits.map { "\($0)" } ?? "-") count \($0.faceCount)" }
         lines += pulse.map {
             "pulse \($0.index) [\($0.startNanoseconds), \($0.endNanoseconds)) \($0.logits.map { "\($0)" } ?? "-") "
@@ -34,7 +34,8 @@ extension Scenario {
     /// sums are exact, and ties do happen.
     static func random(_ random: inout Seeded) -> Scenario {
         var scenario = Scenario()
-        scenario.settings = FusionSettings(faceWeight: random.pick([0, 0.25, 0.5, 0.5, 0.5, 1]))
+        scenario.settings = FusionSettings(
+            faceWeight: random.pick([0, 0.25, 0.5, 0.5, 0.5, 1]), usesPersonalBaseline: random.chance(0.8))
         let length = random.integer(in: 0...12) * 1_000_000_000 + random.pick([0, 0, 1, 333_333_333, 999_999_999])
         for lane in Lane.allCases where random.chance(0.85) {
             scenario.trackEnds[lane] = random.chance(0.6) ? length : random.integer(in: 0...max(length, 1))
@@ -54,6 +55,7 @@ extension Scenario {
         guard let end = trackEnds[.voice] else { return }
         let density = random.pick([0.2, 0.6, 1])
         var mood = random.mood()
+        let baseline = random.chance(0.5) ? random.baseline() : nil
         var index: Int64 = 0
         while index * windowHop < max(end - windowLength, 1), end > 0 {
             defer { index += 1 }
@@ -66,6 +68,7 @@ extension Scenario {
             voice.append(
                 VoiceEvidence(
                     index: index, startNanoseconds: start, endNanoseconds: stop, logits: random.logits(mood),
+                    personal: baseline.map { .init(relativeLogits: random.logits(random.mood()), baseline: $0) },
                     energyDBFS: Float(-random.integer(in: 1...60))))
         }
     }
@@ -132,6 +135,13 @@ struct Seeded: RandomNumberGenerator {
     mutating func chance(_ probability: Double) -> Bool { Double.random(in: 0..<1, using: &self) < probability }
     mutating func pick<T>(_ choices: [T]) -> T { choices[Int.random(in: 0..<choices.count, using: &self)] }
     mutating func mood() -> Int { Int.random(in: 0..<3, using: &self) }
+
+    /// Constants of a personal baseline, often of the extremes.
+    mutating func baseline() -> PersonalBaseline {
+        PersonalBaseline(
+            populationMeanRelativeLogits: logits(mood()), bias: logits(mood()), shrinkageWindows: pick([0, 0.5, 4, 100]),
+            mixingWindows: pick([0, 1, 8, 1000]))
+    }
 
     /// Mostly the given emotion's.
     mutating func logits(_ mood: Int) -> [Float] {

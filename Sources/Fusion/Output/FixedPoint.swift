@@ -31,4 +31,5 @@ enum Digits {
     static let share = 4
     static let heartRate = 1
     static let level = 1
+    static let windows = 1
 }

@@ -22,6 +22,9 @@ public enum TimelineJSON {
         if let voice = window.voice {
             object.add("voiceWindowCount", number: "\(voice.windowCount)")
             object.add("energyDBFS", number: FixedPoint.text(voice.energyDBFS, digits: Digits.level))
+            if let windows = voice.baselineWindows {
+                object.add("baselineWindows", number: FixedPoint.text(windows, digits: Digits.windows))
+            }
         }
         if let face = window.face { object.add("faceFrameCount", number: "\(face.frameCount)") }
         if let pulse = window.pulse {

@@ -44,7 +44,7 @@ let package = Package(
     targets: [
         // Executables: parse, wire up, run.
         node("demuxer", ["Media"]),
-        node("audio-node", ["Media", "Voice"]),
+        node("audio-node", ["Media", "Voice", "Fusion"]),
         node("face-node", ["Media", "Face"]),
         node("rppg-node", ["Media", "Face", "Pulse"]),
         node("fusion-node", ["FusionKit"]),

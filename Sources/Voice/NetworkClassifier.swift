@@ -7,9 +7,11 @@ import Inference
 public final class NetworkClassifier: VoiceClassifier {
     /// What the model folder says about itself.
     public let card: ModelCard
+    public let baseline: VoiceBaseline?
 
     private let model: CompiledModel
-    private let frontEnd: VoiceFrontEnd
+    private let makeFrontEnd: () throws -> VoiceFrontEnd
+    private let weighsSpeech: Bool
     private let imageShape: [Int]
 
     /// - Throws: `InferenceError` for a folder or weights that cannot be loaded, `VoiceError` for a model that is not made
@@ -24,33 +26,44 @@ public final class NetworkClassifier: VoiceClassifier {
         guard model.inputs.count == (frontEnd.weighsSpeech ? 2 : 1) else {
             throw VoiceError(.unusableModel, "\(folder.path): the network has \(model.inputs.count) inputs")
         }
+        let baseline = try folder.settings(VoiceModelSettings.self).baseline
+        if let baseline {
+            guard baseline.isValid else { throw VoiceError(.unusableModel, "\(folder.path): settings.baseline is out of range") }
+            guard model.outputs.count == 2 else {
+                throw VoiceError(.unusableModel, "\(folder.path) has settings.baseline, but its network has no relative_logits as second output")
+            }
+        }
+        self.baseline = baseline
         card = folder.card
         imageShape = Array(input.dropFirst())
-        self.frontEnd = frontEnd
+        makeFrontEnd = { try VoiceFrontEnd(folder: folder, settings: settings) }
+        weighsSpeech = frontEnd.weighsSpeech
         self.model = model
     }
 
-    public func features(of window: UnsafeBufferPointer<Float>, speech: Range<Int>) throws -> VoiceFeatures {
-        frontEnd.features(of: window, speech: speech)
-    }
+    public func makeExtractor() throws -> any VoiceFeatureExtractor { try makeFrontEnd() }
 
-    public func logits(of batch: [VoiceFeatures]) throws -> [[Float]] {
+    public func logits(of batch: [VoiceFeatures]) throws -> [VoiceLogits] {
         guard !batch.isEmpty else { return [] }
         var inputs = [Tensor(shape: [batch.count] + imageShape, values: batch.flatMap(\.image))]
-        if frontEnd.weighsSpeech {
+        if weighsSpeech {
             let weights = batch.flatMap { $0.speechWeights ?? [] }
             inputs.append(Tensor(shape: [batch.count, weights.count / batch.count], values: weights))
         }
         let classes = VoiceClass.allCases.count
-        guard let output = try model.run(inputs).first, output.values.count == batch.count * classes else {
+        let outputs = try model.run(inputs).prefix(baseline == nil ? 1 : 2).map(\.values)
+        guard let plain = outputs.first, outputs.allSatisfy({ $0.count == batch.count * classes }) else {
             throw VoiceError(.badClassifier, "\(card.name) gave no \(classes) logits for each of \(batch.count) windows")
         }
-        return batch.indices.map { Array(output.values[$0 * classes..<($0 + 1) * classes]) }
+        return batch.indices.map { window in
+            let part = window * classes..<(window + 1) * classes
+            return VoiceLogits(plain: Array(plain[part]), relative: outputs.count == 2 ? Array(outputs[1][part]) : nil)
+        }
     }
 }
 
 /// The features of a model folder, ready for its network: what training is fed with too.
-public final class VoiceFrontEnd {
+public final class VoiceFrontEnd: VoiceFeatureExtractor {
     private enum Extractor {
         case mfcc(CepstralExtractor)
         case logMel(LogMelExtractor)
@@ -103,14 +116,13 @@ public final class VoiceFrontEnd {
         self.normalisation = normalisation
     }
 
-    /// - Parameters: as for `VoiceClassifier.features`.
-    public func features(of window: UnsafeBufferPointer<Float>, speech: Range<Int>) -> VoiceFeatures {
+    public func features(of window: UnsafeBufferPointer<Float>, startSample: Int64, speech: Range<Int>) -> VoiceFeatures {
         switch extractor {
         case .mfcc(let extractor):
             VoiceFeatures(image: normalised(extractor.extract(window, speech: speech)))
         case .logMel(let extractor):
             VoiceFeatures(
-                image: normalised(extractor.extract(window)), speechWeights: extractor.speechWeights(of: speech))
+                image: normalised(extractor.extract(window, startSample: startSample)), speechWeights: extractor.speechWeights(of: speech))
         }
     }
 
@@ -136,13 +148,16 @@ public struct VoiceModelSettings: Sendable, Equatable, Decodable {
     public var sampleRateHz: Int
     public var windowSamples: Int
     public var features: Features
+    /// Of networks with a personal baseline.
+    public var baseline: VoiceBaseline?
 
-    private enum CodingKeys: CodingKey { case sampleRateHz, windowSamples, features, mfcc, logMel }
+    private enum CodingKeys: CodingKey { case sampleRateHz, windowSamples, features, mfcc, logMel, baseline }
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         sampleRateHz = try container.decode(Int.self, forKey: .sampleRateHz)
         windowSamples = try container.decode(Int.self, forKey: .windowSamples)
+        baseline = try container.decodeIfPresent(VoiceBaseline.self, forKey: .baseline)
         switch try container.decode(String.self, forKey: .features) {
         case "mfcc": features = .mfcc(try container.decode(CepstralSettings.self, forKey: .mfcc))
         case "logMel": features = .logMel(try container.decode(LogMelSettings.self, forKey: .logMel))

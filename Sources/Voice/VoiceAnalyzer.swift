@@ -1,11 +1,11 @@
 /// Cuts a stream of 48 kHz mono samples into overlapping windows, finds the speech in each, and classifies it.
 ///
 /// Window `i` covers the samples `[i * hopSamples, i * hopSamples + windowSamples)` counted from media time 0, and its
-/// outcome depends on these samples and on nothing else: not on the sizes of the blocks, not on where the analyzer
-/// started. Places without samples are silence. The last window is the first whose end reaches the end of the audio;
+/// outcome depends on these samples, where Silero's network is part of the gate on the `reachSamples` before them too, and
+/// on nothing else: not on the sizes of the blocks, not on where the analyzer started. Places without samples are silence. The last window is the first whose end reaches the end of the audio;
 /// it is padded with silence, so audio shorter than one window gives exactly one.
 ///
-/// Memory stays within one window, one block and `settings.batchWindows` feature images, however long the stream.
+/// Memory stays within one window and what it reaches back for, one block and `settings.batchWindows` feature images, however long the stream.
 ///
 /// ```swift
 /// var analyzer = VoiceAnalyzer(settings: .init(), classifier: classifier)
@@ -16,7 +16,8 @@ public struct VoiceAnalyzer {
     public let settings: VoiceSettings
 
     private let classifier: any VoiceClassifier
-    private let gate: SpeechGate
+    private let extractor: any VoiceFeatureExtractor
+    private var gate: WindowGate
     /// Samples from `bufferStart` on; earlier ones are in no window to come.
     private var buffer: [Float] = []
     private var bufferStart: Int64
@@ -26,12 +27,17 @@ public struct VoiceAnalyzer {
     private var waiting: [WaitingWindow] = []
 
     /// - Parameter startSample: where the audio to come begins, on the 48 kHz grid from media time 0. Windows that begin
-    ///   earlier are not produced.
-    public init(settings: VoiceSettings, classifier: any VoiceClassifier, startSample: Int64 = 0) {
+    ///   earlier are not produced, and to those that reach back to before it, it is as if there had been silence.
+    /// - Throws: `VoiceError` for a gate that does not work at these settings' sample rate.
+    public init(
+        settings: VoiceSettings, classifier: any VoiceClassifier, gate method: SpeechGateMethod = .energy, startSample: Int64 = 0
+    ) throws {
         self.settings = settings
         self.classifier = classifier
-        gate = SpeechGate(settings: settings.gate, sampleRateHz: settings.sampleRateHz)
+        extractor = try classifier.makeExtractor()
         let start = min(max(startSample, 0), Self.latestSample)
+        let gate = try WindowGate(method, settings: settings, startSample: start)
+        self.gate = gate
         let hop = Int64(settings.hopSamples)
         nextIndex = (start + hop - 1) / hop
         bufferStart = nextIndex * hop
@@ -76,7 +82,11 @@ public struct VoiceAnalyzer {
             let lastIndex = max(0, (audioEnd - length + hop - 1) / hop)
             while nextIndex <= lastIndex {
                 let missing = length - Int64(buffer.count)
-                if missing > 0 { buffer.append(contentsOf: repeatElement(0, count: Int(missing))) }
+                if missing > 0 {
+                    let padding = repeatElement(Float(0), count: Int(missing))
+                    gate.append(padding, startSample: bufferStart + Int64(buffer.count))
+                    buffer.append(contentsOf: padding)
+                }
                 try examineNextWindow(into: &windows)
             }
         }
@@ -88,6 +98,12 @@ public struct VoiceAnalyzer {
     /// first window that has not been returned.
     public var examinedUntilNanoseconds: Int64 {
         nanoseconds(atSample: (waiting.first?.index ?? nextIndex) * Int64(settings.hopSamples))
+    }
+
+    /// Samples from this media time on bear on windows that have not been returned.
+    public var neededFromNanoseconds: Int64 {
+        let window = (waiting.first?.index ?? nextIndex) * Int64(settings.hopSamples)
+        return nanoseconds(atSample: max(0, window - gate.reachSamples))
     }
 
     // MARK: - Windows
@@ -103,6 +119,7 @@ public struct VoiceAnalyzer {
 
     private mutating func take(_ samples: some Collection<Float>, into windows: inout [VoiceWindow]) throws {
         let skipped = min(max(0, bufferStart - audioEnd), Int64(samples.count))
+        gate.append(samples, startSample: audioEnd)
         buffer.append(contentsOf: samples.dropFirst(Int(skipped)))
         audioEnd += Int64(samples.count)
         while buffer.count >= settings.windowSamples { try examineNextWindow(into: &windows) }
@@ -112,29 +129,32 @@ public struct VoiceAnalyzer {
         let length = settings.windowSamples
         let start = nextIndex * Int64(settings.hopSamples)
         let heard = min(length, Int(max(0, audioEnd - start)))
-        let examined = try buffer.withUnsafeBufferPointer { buffer -> WaitingWindow in
-            let window = UnsafeBufferPointer(rebasing: buffer[0..<length])
-            let finding = gate.find(in: window, audibleSamples: heard)
-            guard case .speech(let speech) = finding else {
-                return WaitingWindow(index: nextIndex, finding: finding, features: nil, energyDBFS: 0, audioEnd: audioEnd)
-            }
-            return WaitingWindow(
-                index: nextIndex, finding: finding, features: try classifier.features(of: window, speech: speech),
-                energyDBFS: decibelsFullScale(UnsafeBufferPointer(rebasing: window[speech])), audioEnd: audioEnd)
-        }
-        waiting.append(examined)
+        waiting.append(try examine(buffer[0..<length], startSample: start, audibleSamples: heard))
         nextIndex += 1
         let hop = min(settings.hopSamples, buffer.count)
         buffer.removeFirst(hop)
         bufferStart += Int64(settings.hopSamples)
+        gate.forget(before: bufferStart)
         let speechCount = waiting.count { $0.features != nil }
         if speechCount == 0 || speechCount >= settings.batchWindows { try classifyWaiting(into: &windows) }
+    }
+
+    private mutating func examine(_ samples: ArraySlice<Float>, startSample: Int64, audibleSamples: Int) throws -> WaitingWindow {
+        try samples.withUnsafeBufferPointer { window in
+            let finding = try gate.find(in: window, startSample: startSample, audibleSamples: audibleSamples)
+            guard case .speech(let speech) = finding else {
+                return WaitingWindow(index: nextIndex, finding: finding, features: nil, energyDBFS: 0, audioEnd: audioEnd)
+            }
+            return WaitingWindow(
+                index: nextIndex, finding: finding, features: try extractor.features(of: window, startSample: startSample, speech: speech),
+                energyDBFS: decibelsFullScale(UnsafeBufferPointer(rebasing: window[speech])), audioEnd: audioEnd)
+        }
     }
 
     private mutating func classifyWaiting(into windows: inout [VoiceWindow]) throws {
         let batch = waiting.compactMap(\.features)
         let logits = batch.isEmpty ? [] : try classifier.logits(of: batch)
-        guard logits.count == batch.count, logits.allSatisfy({ $0.count == VoiceClass.allCases.count }) else {
+        guard logits.count == batch.count, logits.allSatisfy(\.isComplete) else {
             throw VoiceError(.badClassifier, "\(logits.count) results for \(batch.count) windows, or not three logits in each")
         }
         var next = logits.makeIterator()
@@ -142,7 +162,7 @@ public struct VoiceAnalyzer {
         waiting.removeAll(keepingCapacity: true)
     }
 
-    private func result(of window: WaitingWindow, logits: [Float]?) -> VoiceWindow {
+    private func result(of window: WaitingWindow, logits: VoiceLogits?) -> VoiceWindow {
         let start = window.index * Int64(settings.hopSamples)
         let outcome: VoiceWindow.Outcome
         switch (window.finding, logits) {
@@ -152,7 +172,7 @@ public struct VoiceAnalyzer {
                 SpeechResult(
                     startNanoseconds: nanoseconds(atSample: start + Int64(speech.lowerBound)),
                     endNanoseconds: nanoseconds(atSample: speechEnd),
-                    logits: logits, probabilities: softmax(logits), energyDBFS: window.energyDBFS))
+                    logits: logits.plain, relativeLogits: logits.relative, probabilities: softmax(logits.plain), energyDBFS: window.energyDBFS))
         case (.speech, .none): outcome = .skipped(.silence)  // cannot be: speech always has logits
         case (.skipped(let reason), _): outcome = .skipped(reason)
         }
@@ -172,5 +192,11 @@ public struct VoiceAnalyzer {
     private func nanoseconds(atSample sample: Int64) -> Int64 {
         let (seconds, rest) = sample.quotientAndRemainder(dividingBy: Int64(settings.sampleRateHz))
         return seconds * 1_000_000_000 + (rest * 1_000_000_000 + Int64(settings.sampleRateHz) / 2) / Int64(settings.sampleRateHz)
+    }
+}
+
+extension VoiceLogits {
+    fileprivate var isComplete: Bool {
+        plain.count == VoiceClass.allCases.count && (relative.map { $0.count == plain.count } ?? true)
     }
 }

@@ -2,15 +2,66 @@ import Foundation
 
 /// Turns speech into logits in two steps, so that the windows of a batch share one call of the network.
 public protocol VoiceClassifier: AnyObject {
+    /// The constants of its personal baseline; nil for a network without one.
+    var baseline: VoiceBaseline? { get }
+
+    /// What makes features of the windows of one stream.
+    func makeExtractor() throws -> any VoiceFeatureExtractor
+
+    /// - Returns: for each window, in the same order, its logits. They do not depend on what else is in the batch.
+    func logits(of batch: [VoiceFeatures]) throws -> [VoiceLogits]
+}
+
+/// Makes what a network takes of the windows of one stream. It may keep what windows that overlap have in common; the features
+/// of a window are the same, bit for bit, whichever windows came before.
+public protocol VoiceFeatureExtractor: AnyObject {
     /// - Parameters:
     ///   - window: the samples of one window, `VoiceSettings.windowSamples` of them.
+    ///   - startSample: its place in the stream, after that of the window before.
     ///   - speech: the bounds of its speech part.
-    /// - Returns: what the network takes for it.
-    func features(of window: UnsafeBufferPointer<Float>, speech: Range<Int>) throws -> VoiceFeatures
+    func features(of window: UnsafeBufferPointer<Float>, startSample: Int64, speech: Range<Int>) throws -> VoiceFeatures
+}
 
-    /// - Returns: for each window, in the same order, three logits in the order of `VoiceClass`. They do not depend on what
-    ///   else is in the batch.
-    func logits(of batch: [VoiceFeatures]) throws -> [[Float]]
+extension VoiceClassifier {
+    public var baseline: VoiceBaseline? { nil }
+}
+
+/// What a network says of one window, in the order of `VoiceClass`.
+public struct VoiceLogits: Sendable, Equatable {
+    /// Three, of the window alone.
+    public var plain: [Float]
+    /// Three, before what is usual for the speaker is taken off; nil for a network without a personal baseline.
+    public var relative: [Float]?
+
+    public init(plain: [Float], relative: [Float]? = nil) {
+        self.plain = plain
+        self.relative = relative
+    }
+}
+
+/// The constants with which relative logits become a person's own. The formula is `PersonalBaseline`'s, in Fusion.
+public struct VoiceBaseline: Sendable, Equatable, Decodable {
+    /// Three: the relative logits of people in general.
+    public var populationMeanRelativeLogits: [Float]
+    /// Three, added to the relative logits once what is usual has been taken off.
+    public var bias: [Float]
+    /// Windows of speech whose mean weighs as much as the population's.
+    public var shrinkageWindows: Float
+    /// Windows of speech at which personal and plain logits weigh the same.
+    public var mixingWindows: Float
+
+    public init(populationMeanRelativeLogits: [Float], bias: [Float], shrinkageWindows: Float, mixingWindows: Float) {
+        self.populationMeanRelativeLogits = populationMeanRelativeLogits
+        self.bias = bias
+        self.shrinkageWindows = shrinkageWindows
+        self.mixingWindows = mixingWindows
+    }
+
+    var isValid: Bool {
+        populationMeanRelativeLogits.count == VoiceClass.allCases.count && bias.count == VoiceClass.allCases.count
+            && (populationMeanRelativeLogits + bias).allSatisfy(\.isFinite)
+            && (0...1e9).contains(shrinkageWindows) && (0...1e9).contains(mixingWindows)
+    }
 }
 
 /// What a network takes for one window.

@@ -44,6 +44,15 @@ public struct SpeechGateSettings: Sendable, Equatable {
     public var neighbourhoodSeconds = 0.5
     /// The percentiles between which the fluctuation is measured.
     public var fluctuationPercentiles: ClosedRange<Float> = 10...90
+    /// A chunk of 32 ms is a voice where Silero's network gives it a higher probability.
+    public var voiceProbability: Float = 0.5
+    /// And, in a voice, one is a pause where it gives a lower one (energy does not decide).
+    public var pauseProbability: Float = 0.35
+    /// The least share of a loud stretch that must be a voice, where both gates decide.
+    ///
+    /// Low, for Silero's network loses parts of shouted and of whispered speech; music, typing and applause have next to
+    /// none. Figures: docs/speech-gate.md.
+    public var leastVoiceShare: Float = 0.2
 
     public init() {}
 }

@@ -34,15 +34,22 @@ public struct SpeechResult: Sendable, Equatable {
     public var endNanoseconds: Int64
     /// Three, in the order of `VoiceClass`, already divided by the model's temperature.
     public var logits: [Float]
-    /// Softmax of the logits.
+    /// Three more of networks that are made for a personal baseline: what they make of the speech before what is usual for
+    /// this person is taken off (`VoiceBaseline`). Nil for other networks.
+    public var relativeLogits: [Float]?
+    /// Softmax of `logits`.
     public var probabilities: [Float]
     /// Mean power of the speech part in dB; 0 dBFS is a constant signal of amplitude 1.
     public var energyDBFS: Float
 
-    public init(startNanoseconds: Int64, endNanoseconds: Int64, logits: [Float], probabilities: [Float], energyDBFS: Float) {
+    public init(
+        startNanoseconds: Int64, endNanoseconds: Int64, logits: [Float], relativeLogits: [Float]? = nil, probabilities: [Float],
+        energyDBFS: Float
+    ) {
         self.startNanoseconds = startNanoseconds
         self.endNanoseconds = endNanoseconds
         self.logits = logits
+        self.relativeLogits = relativeLogits
         self.probabilities = probabilities
         self.energyDBFS = energyDBFS
     }
@@ -56,6 +63,8 @@ public enum SkipReason: String, Sendable, Equatable, CaseIterable {
     case tooShort
     /// Sound of an even level: hiss, hum, a fan.
     case steadyNoise
+    /// Sound that is not of a voice: music, typing, applause.
+    case notSpeech
 }
 
 /// What went wrong in the voice analysis, to which input.

@@ -9,7 +9,7 @@ struct AudioNode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audio-node",
         abstract: "Hear the emotion in speech.",
-        subcommands: [Serve.self, Classify.self, Features.self],
+        subcommands: [Serve.self, Classify.self, Features.self, Gate.self, Bench.self],
         defaultSubcommand: Serve.self)
 
     struct Serve: AsyncParsableCommand {
@@ -18,15 +18,16 @@ struct AudioNode: AsyncParsableCommand {
 
         @Option(help: "Work on this file alone, and print voice windows as JSON Lines.")
         var input: String?
-        @Option(help: "Voice model: a folder, or a name in Models.")
-        var model = "voice"
+        @OptionGroup var voice: VoiceOptions
         @OptionGroup var options: NodeOptions
 
         func run() async throws {
-            let classifier = try NodeProcess.opening {
-                try NetworkClassifier(folder: ModelFolder.load(ModelPaths.folder(model)))
+            let (classifier, gate) = try NodeProcess.opening {
+                (try NetworkClassifier(folder: ModelFolder.load(ModelPaths.folder(voice.model))), try voice.gateMethod())
             }
-            let make = { () -> any EvidenceProducer in VoiceProducer(settings: VoiceSettings(), classifier: classifier) }
+            let make = { () -> any EvidenceProducer in
+                VoiceProducer(settings: VoiceSettings(), classifier: classifier, gate: gate)
+            }
             if let input { return try LocalRun.command(input: input, track: .audio, producer: make()) }
             let settings = TransformNode.Settings(
                 name: "audio-node", mediaTrack: .audio, evidenceTrack: "voice", sharing: .sessions,

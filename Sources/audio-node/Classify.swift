@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Fusion
 import Inference
 import Media
 import NodeKit
@@ -14,10 +15,19 @@ struct Classify: AsyncParsableCommand {
             Prints one JSON line a file: the mean of the probabilities over its windows with speech. A file shorter than a
             window is padded with silence; one that holds only a word or two is taken as it is. Where nothing was heard,
             "probabilities" is null and "skipped" says why. A file that cannot be read gets a line on standard error.
+
+            --same-person: all files are one person's speech, and each is set against what is usual for this person, if the
+            network is made for that; "baselineWindows" says how many windows of speech that was made of. Nothing is printed
+            before all files are read.
             """)
 
-    @Option(help: "Voice model: a folder, or a name in Models.", completion: .directory)
-    var model = "voice"
+    @OptionGroup var voice: VoiceOptions
+
+    @Flag(help: "Take all files as one person's speech.")
+    var samePerson = false
+
+    @Option(help: "With --same-person: on, or off for plain results.")
+    var baseline = BaselineChoice.on
 
     @Option(help: "Files to work on at the same time.")
     var jobs = max(1, ProcessInfo.processInfo.activeProcessorCount)
@@ -30,73 +40,40 @@ struct Classify: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let folder = try NodeProcess.opening {
-            let folder = try ModelFolder.load(ModelPaths.folder(model))
-            _ = try VoiceFrontEnd(folder: folder, settings: .init())
-            return folder
+        let (folder, first) = try NodeProcess.opening {
+            let folder = try ModelFolder.load(ModelPaths.folder(voice.model))
+            _ = try voice.gateMethod()
+            return (folder, try NetworkClassifier(folder: folder).baseline)
+        }
+        let personal = samePerson && baseline == .on ? first.map(PersonalBaseline.init) : nil
+        if samePerson, baseline == .on, personal == nil {
+            StandardError.line("audio-node: \(folder.path) has no personal baseline: --same-person changes nothing")
         }
         let queue = FileQueue(count: files.count)
-        let output = OrderedOutput()
+        let output = OrderedOutput(files: files, personal: personal)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<min(jobs, files.count) {
                 group.addTask {
-                    let classifier = try NetworkClassifier(folder: folder)
+                    let analysis = ClipAnalysis(
+                        classifier: try NetworkClassifier(folder: folder), gate: try voice.gateMethod(), acceptsShortSpeech: true)
                     while let position = queue.next() {
-                        output.put(Self.outcome(of: files[position], classifier: classifier), at: position)
+                        output.put(Self.outcome(of: files[position], analysis), at: position)
                     }
                 }
             }
             try await group.waitForAll()
         }
+        output.finish()
         if output.exitCode != 0 { throw ExitCode(output.exitCode) }
     }
 
-    private static func outcome(of path: String, classifier: any VoiceClassifier) -> OrderedOutput.Outcome {
+    private static func outcome(of path: String, _ analysis: ClipAnalysis) -> OrderedOutput.Outcome {
         do {
-            let windows = try ClipAnalysis(classifier: classifier, acceptsShortSpeech: true).windows(ofFileAt: path)
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            return .line(String(decoding: try encoder.encode(Line(path, windows)), as: UTF8.self))
+            return .windows(try analysis.windows(ofFileAt: path))
         } catch let error as MediaError {
             return .failure("audio-node: \(error)", exitCode: error.code == .notFound ? ExitStatus.noInput : ExitStatus.badInput)
         } catch {
             return .failure("audio-node: \(path): \(error)", exitCode: ExitStatus.internalError)
-        }
-    }
-
-    private struct Line: Encodable {
-        struct Probabilities: Encodable { var positive, neutral, negative: Double }
-
-        var file: String
-        var probabilities: Probabilities?
-        var skipped: String?
-        /// Windows with speech, of which the probabilities are the mean.
-        var windows: Int
-
-        init(_ file: String, _ windows: [VoiceWindow]) {
-            self.file = file
-            let heard = windows.compactMap { if case .speech(let speech) = $0.outcome { speech.probabilities } else { nil } }
-            self.windows = heard.count
-            func mean(_ label: VoiceClass) -> Double {
-                let sum = heard.reduce(0) { $0 + Double($1[label.rawValue]) }
-                return (sum / Double(heard.count) * 10_000).rounded() / 10_000
-            }
-            if heard.isEmpty {
-                let reasons = windows.compactMap { if case .skipped(let reason) = $0.outcome { reason } else { nil } }
-                skipped = (reasons.first { $0 != .silence } ?? .silence).rawValue
-            } else {
-                probabilities = Probabilities(positive: mean(.positive), neutral: mean(.neutral), negative: mean(.negative))
-            }
-        }
-
-        private enum CodingKeys: CodingKey { case file, probabilities, skipped, windows }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(file, forKey: .file)
-            try container.encode(probabilities, forKey: .probabilities)  // null where there are none
-            try container.encodeIfPresent(skipped, forKey: .skipped)
-            try container.encode(windows, forKey: .windows)
         }
     }
 }
@@ -117,10 +94,10 @@ private final class FileQueue: Sendable {
     }
 }
 
-/// Prints the outcomes in the order of the files, each as soon as those before it are there.
+/// Prints the outcomes in the order of the files: each as soon as those before it are there, or, of one person, at the end.
 private final class OrderedOutput: Sendable {
     enum Outcome: Sendable {
-        case line(String)
+        case windows([VoiceWindow])
         case failure(String, exitCode: Int32)
     }
 
@@ -130,7 +107,15 @@ private final class OrderedOutput: Sendable {
         var exitCode: Int32 = 0
     }
 
+    private let files: [String]
+    private let personal: PersonalBaseline?
     private let state = Mutex(State())
+
+    /// - Parameter personal: nil to take each file for itself.
+    init(files: [String], personal: PersonalBaseline?) {
+        self.files = files
+        self.personal = personal
+    }
 
     /// 0, or the highest code of the files that failed.
     var exitCode: Int32 { state.withLock { $0.exitCode } }
@@ -138,15 +123,38 @@ private final class OrderedOutput: Sendable {
     func put(_ outcome: Outcome, at position: Int) {
         state.withLock { state in
             state.early[position] = outcome
-            while let next = state.early.removeValue(forKey: state.printed) {
-                state.printed += 1
-                switch next {
-                case .line(let line): FileHandle.standardOutput.write(Data((line + "\n").utf8))
-                case .failure(let message, let code):
-                    StandardError.line(message)
-                    state.exitCode = max(state.exitCode, code)
+            if personal == nil { printReady(&state, person: nil) }
+        }
+    }
+
+    /// All files are there.
+    func finish() {
+        state.withLock { state in
+            var person = PersonalSpeech()
+            for position in files.indices {
+                guard case .windows(let windows)? = state.early[position] else { continue }
+                person.beginClip()
+                for case .speech(let speech) in windows.map(\.outcome) {
+                    guard let relative = speech.relativeLogits else { continue }
+                    person.add(
+                        relativeLogits: relative, startNanoseconds: speech.startNanoseconds, endNanoseconds: speech.endNanoseconds)
                 }
             }
+            printReady(&state, person: person)
+        }
+    }
+
+    private func printReady(_ state: inout State, person: PersonalSpeech?) {
+        while let next = state.early.removeValue(forKey: state.printed) {
+            switch next {
+            case .windows(let windows):
+                let line = ClassifiedFile(files[state.printed], windows, personal: personal, person: person)
+                FileHandle.standardOutput.write(Data((line.json + "\n").utf8))
+            case .failure(let message, let code):
+                StandardError.line(message)
+                state.exitCode = max(state.exitCode, code)
+            }
+            state.printed += 1
         }
     }
 }

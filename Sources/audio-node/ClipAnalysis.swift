@@ -5,10 +5,17 @@ import Voice
 /// The windows of a whole audio or video file.
 struct ClipAnalysis {
     let classifier: any VoiceClassifier
+    let gate: SpeechGateMethod
     /// For clips that somebody cut by hand: where no window holds speech of the usual length, less will do. A single word
     /// lasts half a second.
     let acceptsShortSpeech: Bool
-    var settings = VoiceSettings()
+
+    /// Nobody waits for single windows: they share calls of the network.
+    private var settings: VoiceSettings {
+        var settings = VoiceSettings()
+        settings.batchWindows = 8
+        return settings
+    }
 
     /// - Throws: `MediaError` for a file that cannot be read, what the analyzer throws otherwise.
     func windows(ofFileAt path: String) throws -> [VoiceWindow] {
@@ -17,11 +24,12 @@ struct ClipAnalysis {
         var patient = settings
         patient.gate.shortestSpeechSeconds = 0.1
         patient.gate.leastFluctuationDB = 0
+        patient.gate.leastVoiceShare = 0.02
         return try analyze(path, settings: patient)
     }
 
     private func analyze(_ path: String, settings: VoiceSettings) throws -> [VoiceWindow] {
-        var analyzer = VoiceAnalyzer(settings: settings, classifier: classifier)
+        var analyzer = try VoiceAnalyzer(settings: settings, classifier: classifier, gate: gate)
         var windows: [VoiceWindow] = []
         try AudioFile.read(path) { block in
             windows += try analyzer.append(samples: block.samples, startSample: block.startSample)

@@ -26,6 +26,9 @@ struct Features: AsyncParsableCommand {
     @Option(help: "The NumPy file to write.", completion: .file(extensions: ["npy"]))
     var out: String
 
+    @Option(help: "What tells speech from other sound: energy, silero or both.")
+    var gate = GateChoice.standard
+
     @Flag(help: "Write 16-bit floats.")
     var half = false
 
@@ -39,15 +42,10 @@ struct Features: AsyncParsableCommand {
     var files: [String] = []
 
     func run() async throws {
-        var paths = files
-        if let list {
-            guard let lines = try? String(contentsOfFile: list, encoding: .utf8) else {
-                throw NodeProcess.end(ExitStatus.noInput, "\(list) cannot be read as text")
-            }
-            paths += lines.split(separator: "\n").map(String.init)
-        }
-        guard !paths.isEmpty else { throw ValidationError("no audio files given") }
-        let frontEnd = try VoiceFrontEnd(features: kind == .mfcc ? .mfcc(.init()) : .logMel(.init()), settings: .init())
+        let paths = try PathList.paths(files, list: list)
+        let method = try NodeProcess.opening { try gate.method() }
+        let features = kind == .mfcc ? VoiceModelSettings.Features.mfcc(.init()) : .logMel(.init())
+        let frontEnd = try VoiceFrontEnd(features: features, settings: .init())
 
         let images = try NumPyWriter(path: out, rowShape: frontEnd.shape, half: half)
         let stem = out.hasSuffix(".npy") ? String(out.dropLast(4)) : out
@@ -58,17 +56,17 @@ struct Features: AsyncParsableCommand {
         var failures = 0
         for (position, path) in paths.enumerated() {
             do {
-                let recorder = FeatureRecorder(frontEnd: frontEnd)
-                let windows = try ClipAnalysis(classifier: recorder, acceptsShortSpeech: clips).windows(ofFileAt: path)
+                let recorder = FeatureRecorder(features: features)
+                let windows = try ClipAnalysis(classifier: recorder, gate: method, acceptsShortSpeech: clips).windows(ofFileAt: path)
                 var recorded = recorder.recorded.makeIterator()
                 for window in windows {
-                    guard case .speech = window.outcome, let features = recorded.next() else {
-                        try index.write(IndexLine(path, window, row: nil))
+                    guard case .speech = window.outcome, let image = recorded.next() else {
+                        try index.write(WindowLine(path, window))
                         continue
                     }
-                    try index.write(IndexLine(path, window, row: images.rowCount))
-                    try images.append(features.image)
-                    if let shares = features.speechWeights { try weights?.append(shares) }
+                    try index.write(WindowLine(path, window, row: images.rowCount))
+                    try images.append(image.image)
+                    if let shares = image.speechWeights { try weights?.append(shares) }
                 }
             } catch {
                 failures += 1
@@ -82,42 +80,19 @@ struct Features: AsyncParsableCommand {
         try weights?.close()
         if failures > 0 { throw ExitCode(ExitStatus.badInput) }
     }
-
-    private struct IndexLine: Encodable {
-        var file: String
-        var row: Int?
-        var window: Int64
-        var speechStartSeconds: Double?
-        var speechEndSeconds: Double?
-        var skipped: String?
-
-        init(_ file: String, _ window: VoiceWindow, row: Int?) {
-            self.file = file
-            self.row = row
-            self.window = window.index
-            switch window.outcome {
-            case .speech(let speech):
-                speechStartSeconds = Double(speech.startNanoseconds) / 1e9
-                speechEndSeconds = Double(speech.endNanoseconds) / 1e9
-            case .skipped(let reason): skipped = reason.rawValue
-            }
-        }
-    }
 }
 
 /// Keeps the features that pass through the analyzer, in the order of the windows with speech.
 private final class FeatureRecorder: VoiceClassifier {
     private(set) var recorded: [VoiceFeatures] = []
-    private let frontEnd: VoiceFrontEnd
+    private let features: VoiceModelSettings.Features
 
-    init(frontEnd: VoiceFrontEnd) { self.frontEnd = frontEnd }
+    init(features: VoiceModelSettings.Features) { self.features = features }
 
-    func features(of window: UnsafeBufferPointer<Float>, speech: Range<Int>) -> VoiceFeatures {
-        frontEnd.features(of: window, speech: speech)
-    }
+    func makeExtractor() throws -> any VoiceFeatureExtractor { try VoiceFrontEnd(features: features, settings: .init()) }
 
-    func logits(of batch: [VoiceFeatures]) -> [[Float]] {
+    func logits(of batch: [VoiceFeatures]) -> [VoiceLogits] {
         recorded += batch
-        return batch.map { _ in [0, 0, 0] }
+        return batch.map { _ in VoiceLogits(plain: [0, 0, 0]) }
     }
 }

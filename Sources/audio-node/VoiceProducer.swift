@@ -6,11 +6,12 @@ import Wire
 /// Audio packets in, voice windows out.
 ///
 /// The voice log is one for the session (segment 0), numbered by window. After a restart it begins with the first
-/// window that lies wholly in what is read again; earlier ones are safe with fusion, or the segment before would have
-/// come too.
+/// window that lies wholly in what is read again. Those that this node must still deliver reach back no further than that
+/// (`firstNeededSegment`); earlier ones are safe with fusion, which drops what it has.
 final class VoiceProducer: EvidenceProducer {
     private let settings: VoiceSettings
     private let classifier: any VoiceClassifier
+    private let gate: SpeechGateMethod
     private var analyzer: VoiceAnalyzer?
     private var decoder: AudioDecoder?
     private var isOpen = false
@@ -21,14 +22,15 @@ final class VoiceProducer: EvidenceProducer {
     private var expectedSegment: UInt32?
     private var segmentStarts: [(segment: UInt32, startNanoseconds: Int64)] = []
 
-    init(settings: VoiceSettings, classifier: any VoiceClassifier) {
+    init(settings: VoiceSettings, classifier: any VoiceClassifier, gate: SpeechGateMethod) {
         self.settings = settings
         self.classifier = classifier
+        self.gate = gate
     }
 
     var firstNeededSegment: UInt32 {
         guard let analyzer else { return .max }
-        return segmentStarts.last { $0.startNanoseconds <= analyzer.examinedUntilNanoseconds }?.segment ?? segmentStarts.first?.segment ?? 0
+        return segmentStarts.last { $0.startNanoseconds <= analyzer.neededFromNanoseconds }?.segment ?? segmentStarts.first?.segment ?? 0
     }
 
     func begin(_ segment: SegmentStart) throws -> [EvidenceItem] {
@@ -36,7 +38,7 @@ final class VoiceProducer: EvidenceProducer {
         decoder = try AudioDecoder(track, startAtSegment: segment.index)
         startSample = sample(atNanoseconds: segment.startNanoseconds)
         if analyzer == nil || segment.index != expectedSegment {
-            let fresh = VoiceAnalyzer(settings: settings, classifier: classifier, startSample: startSample)
+            let fresh = try VoiceAnalyzer(settings: settings, classifier: classifier, gate: gate, startSample: startSample)
             analyzer = fresh
             segmentStarts = []
             nextSequence = UInt64(fresh.examinedUntilNanoseconds / hopNanoseconds)
@@ -120,6 +122,13 @@ final class VoiceProducer: EvidenceProducer {
                     $0.speech.startNanoseconds = speech.startNanoseconds
                     $0.speech.endNanoseconds = speech.endNanoseconds
                     $0.speech.logits = speech.logits
+                    if let relative = speech.relativeLogits, let baseline = classifier.baseline {
+                        $0.speech.relativeLogits = relative
+                        $0.speech.baseline.populationMeanRelativeLogits = baseline.populationMeanRelativeLogits
+                        $0.speech.baseline.bias = baseline.bias
+                        $0.speech.baseline.shrinkageWindows = baseline.shrinkageWindows
+                        $0.speech.baseline.mixingWindows = baseline.mixingWindows
+                    }
                     $0.speech.energyDbfs = speech.energyDBFS
                 case .skipped(let reason):
                     $0.skippedReason = reason.rawValue

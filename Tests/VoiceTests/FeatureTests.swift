@@ -38,6 +38,20 @@ struct FeatureTests {
         #expect(again == once)
     }
 
+    @Test("log-mel images of windows that overlap are the same bits as each alone", arguments: [24_000, 48_000, 24_480, 24_001, 143_520, 200_000])
+    func sharedFrames(hop: Int) throws {
+        let audio = SyntheticSignals.Utterance(
+            burstsSeconds: [(0.4, 2.0), (3.4, 5.0), (6, 8)], speechGain: 1, noiseGain: 0.0003, count: 700_000).samples
+        let stream = try LogMelExtractor(settings: .init(), sampleRateHz: 48_000, windowSamples: 144_000)
+        let alone = try LogMelExtractor(settings: .init(), sampleRateHz: 48_000, windowSamples: 144_000)
+        for start in stride(from: 0, through: audio.count - 144_000, by: hop) {
+            let same = audio[start..<start + 144_000].withUnsafeBufferPointer { window in
+                stream.extract(window, startSample: Int64(start)) == alone.extract(window)
+            }
+            #expect(same, "window at \(start)")
+        }
+    }
+
     @Test("speech weights add up to 1 and lie on the speech only")
     func speechWeights() throws {
         let extractor = try LogMelExtractor(settings: .init(), sampleRateHz: 48_000, windowSamples: 144_000)

@@ -70,7 +70,7 @@ struct VoiceAnalyzerTests {
 
     @Test("overlapping samples, and a clock that leaps, are refused")
     func refusals() throws {
-        var analyzer = VoiceAnalyzer(settings: .init(), classifier: MeanLevelClassifier())
+        var analyzer = try VoiceAnalyzer(settings: .init(), classifier: MeanLevelClassifier())
         _ = try analyzer.append(samples: [Float](repeating: 0, count: 1000), startSample: 0)
         #expect(throws: VoiceError.self) { try analyzer.append(samples: [0], startSample: 999) }
         #expect(throws: VoiceError.self) { try analyzer.append(samples: [0], startSample: .max) }
@@ -93,7 +93,7 @@ struct VoiceAnalyzerTests {
 
     @Test("a classifier that breaks its contract is an error, not a crash")
     func badClassifier() throws {
-        var analyzer = VoiceAnalyzer(settings: .init(), classifier: SilentClassifier())
+        var analyzer = try VoiceAnalyzer(settings: .init(), classifier: SilentClassifier())
         #expect(throws: VoiceError.self) { try analyzer.append(samples: speechAndPauses(seconds: 3), startSample: 0) }
     }
 
@@ -110,7 +110,7 @@ struct VoiceAnalyzerTests {
     ) throws -> [VoiceWindow] {
         var settings = VoiceSettings()
         settings.batchWindows = batchWindows
-        var analyzer = VoiceAnalyzer(settings: settings, classifier: MeanLevelClassifier(), startSample: startSample)
+        var analyzer = try VoiceAnalyzer(settings: settings, classifier: MeanLevelClassifier(), startSample: startSample)
         var windows: [VoiceWindow] = []
         for (start, samples) in blocks { windows += try analyzer.append(samples: samples, startSample: start) }
         return try windows + analyzer.finish()
@@ -125,16 +125,22 @@ struct VoiceAnalyzerTests {
 }
 
 /// Logits that tell any two windows apart: from the samples and from the speech's bounds.
-private final class MeanLevelClassifier: VoiceClassifier {
-    func features(of window: UnsafeBufferPointer<Float>, speech: Range<Int>) -> VoiceFeatures {
+private final class MeanLevelClassifier: VoiceClassifier, VoiceFeatureExtractor {
+    func makeExtractor() -> any VoiceFeatureExtractor { self }
+
+    func features(of window: UnsafeBufferPointer<Float>, startSample: Int64, speech: Range<Int>) -> VoiceFeatures {
         let energy = window[speech].reduce(Float(0)) { $0 + $1 * $1 }
         return VoiceFeatures(image: [energy, Float(speech.lowerBound), Float(speech.upperBound)])
     }
 
-    func logits(of batch: [VoiceFeatures]) -> [[Float]] { batch.map { $0.image.map { $0 / 10_000 } } }
+    func logits(of batch: [VoiceFeatures]) -> [VoiceLogits] {
+        batch.map { VoiceLogits(plain: $0.image.map { $0 / 10_000 }) }
+    }
 }
 
-private final class SilentClassifier: VoiceClassifier {
-    func features(of window: UnsafeBufferPointer<Float>, speech: Range<Int>) -> VoiceFeatures { VoiceFeatures(image: []) }
-    func logits(of batch: [VoiceFeatures]) -> [[Float]] { [] }
+private final class SilentClassifier: VoiceClassifier, VoiceFeatureExtractor {
+    func makeExtractor() -> any VoiceFeatureExtractor { self }
+
+    func features(of window: UnsafeBufferPointer<Float>, startSample: Int64, speech: Range<Int>) -> VoiceFeatures { VoiceFeatures(image: []) }
+    func logits(of batch: [VoiceFeatures]) -> [VoiceLogits] { [] }
 }

@@ -3,7 +3,8 @@ import Foundation
 
 /// Whisper's front end: the window at 16 kHz, its log-mel image, and which of its steps are speech.
 ///
-/// Equal to `whisper.log_mel_spectrogram` of the resampled window (without Whisper's padding to 30 s).
+/// Equal to `whisper.log_mel_spectrogram` of the resampled window (without Whisper's padding to 30 s). Windows of one stream
+/// that overlap share what they have in common; the result is the same, bit for bit, as without.
 public final class LogMelExtractor {
     /// Mel bands, frames: 80 x 300 by default; images are row-major in this shape.
     public let shape: [Int]
@@ -14,8 +15,13 @@ public final class LogMelExtractor {
     private let windowSamples: Int
     private let decimator: Decimator
     private let spectrogram: PowerSpectrogram
-    private let melFilters: [Float]
+    private let filters: [SpectralFilters.Band]
     private var power: [Float]
+    // Of the window before this one:
+    private var previousStart: Int64?
+    private var samples: [Float]
+    /// log10 of the mel spectrum, frame after frame, before the floor.
+    private var logMel: [Float]
 
     /// - Parameter windowSamples: length of the windows to come, at `sampleRateHz`, a multiple of the encoder's rate.
     public init(settings: LogMelSettings, sampleRateHz: Int, windowSamples: Int) throws(VoiceError) {
@@ -35,32 +41,82 @@ public final class LogMelExtractor {
         spectrogram = try PowerSpectrogram(
             transformSize: settings.transformSize, window: SpectralFilters.hann(settings.transformSize),
             hopSamples: settings.hopSamples, frameCount: frames, padding: .reflection)
-        melFilters = SpectralFilters.mel(
+        filters = SpectralFilters.melBands(
             bands: settings.melBands, transformSize: settings.transformSize, sampleRateHz: settings.sampleRateHz)
         power = [Float](repeating: 0, count: frames * spectrogram.binCount)
+        self.samples = [Float](repeating: 0, count: samples)
+        logMel = [Float](repeating: 0, count: frames * settings.melBands)
         shape = [settings.melBands, frames]
         stepCount = (frames + 1) / 2
     }
 
+    /// - Parameter startSample: the window's place in its stream, if the window given before is of the same stream; nil: it
+    ///   has nothing to do with the one before.
     /// - Returns: `shape[0] * shape[1]` values, about -1 to 1.5, lower for quiet windows.
-    public func extract(_ window: UnsafeBufferPointer<Float>) -> [Float] {
-        let samples = decimator.decimate(window)
+    public func extract(_ window: UnsafeBufferPointer<Float>, startSample: Int64? = nil) -> [Float] {
+        for frames in updateSamples(window, startSample: startSample) { compute(frames) }
+        let (bands, frames) = (shape[0], shape[1])
+        let floor = (logMel.max() ?? 0) - settings.rangeBels
+        return [Float](unsafeUninitializedCapacity: bands * frames) { image, count in
+            for frame in 0..<frames {
+                for band in 0..<bands { image[band * frames + frame] = (max(logMel[frame * bands + band], floor) + 4) / 4 }
+            }
+            count = bands * frames
+        }
+    }
+
+    /// Resamples what is new in a window, and moves the frames that it shares with the one before to their new places.
+    /// Returns the frames that must be computed.
+    private func updateSamples(_ window: UnsafeBufferPointer<Float>, startSample: Int64?) -> [Range<Int>] {
+        let (frames, bands, count) = (shape[1], shape[0], samples.count)
+        let moved = startSample.flatMap { start in previousStart.map { start - $0 } } ?? 0
+        previousStart = startSample
+        let frameSamples = settings.hopSamples * decimator.factor
+        // What lies near a window's edges knows of the silence outside: that much is not shared.
+        let edge = decimator.edgeCount
+        let firstWhole = (edge + settings.transformSize / 2 + settings.hopSamples - 1) / settings.hopSamples
+        let lastWhole = (count - edge - settings.transformSize / 2) / settings.hopSamples
+        guard moved > 0, moved % Int64(frameSamples) == 0, let shift = Int(exactly: moved / Int64(frameSamples)),
+            firstWhole + shift < lastWhole
+        else {
+            decimator.decimate(window, 0..<count, into: &samples)
+            return [0..<frames]
+        }
+        let shiftedSamples = shift * settings.hopSamples
+        let shared = edge..<count - shiftedSamples - edge
+        samples.withUnsafeMutableBufferPointer { samples in
+            guard let base = samples.baseAddress else { return }
+            (base + shared.lowerBound).update(from: base + shared.lowerBound + shiftedSamples, count: shared.count)
+        }
+        decimator.decimate(window, 0..<shared.lowerBound, into: &samples)
+        decimator.decimate(window, shared.upperBound..<count, into: &samples)
+        let whole = firstWhole..<lastWhole - shift + 1
+        logMel.withUnsafeMutableBufferPointer { logMel in
+            guard let base = logMel.baseAddress else { return }
+            (base + whole.lowerBound * bands).update(from: base + (whole.lowerBound + shift) * bands, count: whole.count * bands)
+        }
+        return [0..<whole.lowerBound, whole.upperBound..<frames]
+    }
+
+    private func compute(_ frames: Range<Int>) {
+        let (bands, bins) = (shape[0], spectrogram.binCount)
         samples.withUnsafeBufferPointer { samples in
-            power.withUnsafeMutableBufferPointer { spectrogram.compute(samples, into: $0) }
+            power.withUnsafeMutableBufferPointer { spectrogram.compute(samples, frames: frames, into: $0) }
         }
-        let (bands, frames, bins) = (shape[0], shape[1], spectrogram.binCount)
-        var image = [Float](repeating: 0, count: bands * frames)
-        cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, CblasTrans, blasint(bands), blasint(frames), blasint(bins),
-            1, melFilters, blasint(bins), power, blasint(bins), 0, &image, blasint(frames))
-        var loudest = -Float.infinity
-        for i in image.indices {
-            image[i] = log10f(max(image[i], 1e-10))
-            loudest = max(loudest, image[i])
+        power.withUnsafeBufferPointer { power in
+            for frame in frames {
+                for (band, filter) in filters.enumerated() {
+                    // One order of sums, whatever else is computed with it.
+                    var sum: Float = 0
+                    var bin = frame * bins + filter.firstBin
+                    for weight in filter.weights {
+                        sum += weight * power[bin]
+                        bin += 1
+                    }
+                    logMel[frame * bands + band] = log10f(max(sum, 1e-10))
+                }
+            }
         }
-        let floor = loudest - settings.rangeBels
-        for i in image.indices { image[i] = (max(image[i], floor) + 4) / 4 }
-        return image
     }
 
     /// The share of the speech that lies in each step of the encoder: `stepCount` weights that add up to 1.
@@ -99,36 +155,40 @@ public struct LogMelSettings: Sendable, Equatable, Codable {
 /// Keeps every n-th sample of a window after a low-pass filter: a windowed sinc, symmetric, so without delay.
 /// What lies outside the window counts as zero.
 final class Decimator {
-    private let factor: Int
+    let factor: Int
+    /// So many samples of the output at either end depend on what lies outside the window.
+    let edgeCount: Int
     private let taps: [Float]
     private let halfLength: Int
     private var padded: [Float]
-    private var output: [Float]
 
     /// The cut-off is 0.95 of the new Nyquist frequency; Kaiser's window with beta 8 rejects aliases by 80 dB.
     init(factor: Int, halfLength: Int, inputCount: Int) {
         self.factor = factor
         self.halfLength = halfLength
+        edgeCount = (halfLength + factor - 1) / factor
         taps = Self.lowPass(cutoff: 0.95 / Double(factor), halfLength: halfLength, beta: 8)
         padded = [Float](repeating: 0, count: inputCount + 2 * halfLength)
-        output = [Float](repeating: 0, count: inputCount / factor)
     }
 
-    /// - Parameter samples: as many as `inputCount` said.
-    func decimate(_ samples: UnsafeBufferPointer<Float>) -> [Float] {
-        for i in 0..<min(samples.count, padded.count - 2 * halfLength) { padded[halfLength + i] = samples[i] }
-        padded.withUnsafeBufferPointer { padded in
-            guard let base = padded.baseAddress else { return }
-            for i in output.indices {
-                output[i] = cblas_sdot(blasint(taps.count), base + i * factor, 1, taps, 1)
+    /// - Parameters:
+    ///   - samples: as many as `inputCount` said.
+    ///   - positions: which samples of the output to compute.
+    func decimate(_ samples: UnsafeBufferPointer<Float>, _ positions: Range<Int>, into output: inout [Float]) {
+        let from = max(0, positions.lowerBound * factor - halfLength)
+        let to = min(samples.count, padded.count - 2 * halfLength, positions.upperBound * factor + halfLength)
+        padded.withUnsafeMutableBufferPointer { padded in
+            guard let base = padded.baseAddress, let source = samples.baseAddress, from < to else { return }
+            (base + halfLength + from).update(from: source + from, count: to - from)
+            for position in positions {
+                output[position] = cblas_sdot(blasint(taps.count), base + position * factor, 1, taps, 1)
             }
         }
-        return output
     }
 
     /// As `scipy.signal.firwin(2 * halfLength + 1, cutoff, window=("kaiser", beta))`, with unit gain at 0 Hz.
     /// - Parameter cutoff: as a share of the input's Nyquist frequency.
-    private static func lowPass(cutoff: Double, halfLength: Int, beta: Double) -> [Float] {
+    static func lowPass(cutoff: Double, halfLength: Int, beta: Double) -> [Float] {
         let taps = (-halfLength...halfLength).map { n -> Double in
             let x = Double(n)
             let sinc = n == 0 ? cutoff : sin(.pi * cutoff * x) / (.pi * x)

@@ -25,11 +25,15 @@ final class PowerSpectrogram {
         binCount = transformSize / 2 + 1
     }
 
-    /// - Parameter power: receives `frameCount * binCount` values, one frame after the other.
-    func compute(_ samples: UnsafeBufferPointer<Float>, into power: UnsafeMutableBufferPointer<Float>) {
+    /// - Parameters:
+    ///   - frames: which to compute; all by default.
+    ///   - power: `frameCount * binCount` values, one frame after the other, of which these frames' are set.
+    func compute(
+        _ samples: UnsafeBufferPointer<Float>, frames: Range<Int>? = nil, into power: UnsafeMutableBufferPointer<Float>
+    ) {
         let (size, count) = (transform.size, samples.count)
         let (input, output) = (transform.input, transform.output)
-        for frame in 0..<frameCount {
+        for frame in frames ?? 0..<frameCount {
             let first = frame * hopSamples - size / 2
             if first >= 0 && first + size <= count {
                 for i in 0..<size { input[i] = samples[first + i] * window[i] }

@@ -30,6 +30,24 @@ enum SpectralFilters {
         return weights
     }
 
+    /// A mel band: the weights of the bins from `firstBin` on; outside they are 0.
+    struct Band {
+        var firstBin: Int
+        var weights: [Float]
+    }
+
+    /// The same filters without their zeros, which are most of them.
+    static func melBands(bands: Int, transformSize: Int, sampleRateHz: Int) -> [Band] {
+        let binCount = transformSize / 2 + 1
+        let all = mel(bands: bands, transformSize: transformSize, sampleRateHz: sampleRateHz)
+        return (0..<bands).map { band in
+            let row = all[band * binCount..<(band + 1) * binCount]
+            let first = row.firstIndex { $0 > 0 } ?? row.startIndex
+            let last = row.lastIndex { $0 > 0 } ?? row.startIndex
+            return Band(firstBin: first - row.startIndex, weights: Array(row[first...last]))
+        }
+    }
+
     /// Orthonormal DCT-II, as `scipy.fft.dct(type=2, norm="ortho")`: the first `rows` coefficients of `columns` values.
     static func cosineTransform(rows: Int, columns: Int) -> [Float] {
         (0..<rows).flatMap { k in

@@ -54,6 +54,11 @@ public final class SpeechGate {
         }
     }
 
+    /// Whether any frame is louder than the absolute floor.
+    func exceedsFloor(_ window: UnsafeBufferPointer<Float>) -> Bool {
+        (frameLevels(of: window).max() ?? 0) > powf(10, settings.floorDBFS / 20)
+    }
+
     private func runs(in levels: [Float], above threshold: Float) -> [Range<Int>] {
         var runs: [Range<Int>] = []
         var start: Int?

@@ -102,6 +102,21 @@ public struct HeartRateEstimate: Sendable, Equatable {
     public var amplitude: Double
     /// Set exactly when `heartRateBPM` is nil.
     public var unknownReason: PulseUnknownReason?
+
+    public init(
+        heartRateBPM: Double? = nil, bestGuessBPM: Double? = nil, confidence: Double = 0, signalQuality: Double = 0,
+        evidence: PulseEvidenceTerms = PulseEvidenceTerms(), wave: [Double], amplitude: Double,
+        unknownReason: PulseUnknownReason? = nil
+    ) {
+        self.heartRateBPM = heartRateBPM
+        self.bestGuessBPM = bestGuessBPM
+        self.confidence = confidence
+        self.signalQuality = signalQuality
+        self.evidence = evidence
+        self.wave = wave
+        self.amplitude = amplitude
+        self.unknownReason = unknownReason
+    }
 }
 
 /// Why there is no heart rate.

@@ -44,7 +44,8 @@ struct Measure: ParsableCommand {
         for input in tables.map(Input.table) + videos.map(Input.video) {
             do {
                 let clips = try input.clips(settings, modelsPath: models)
-                print(try MeasuredRecording(file: input.path, clips: clips, hasDetails: details).json())
+                let beats = try HeartBeats(of: clips, settings: settings)
+                print(try MeasuredRecording(file: input.path, clips: clips, beats: beats, hasDetails: details).json())
             } catch let problem as InputProblem {
                 FileHandle.standardError.write(Data("\(input.path): \(problem.detail)\n".utf8))
                 failure = failure ?? problem.exitCode
@@ -144,6 +145,7 @@ private struct InputProblem: Error {
 private struct MeasuredRecording: Encodable {
     let file: String
     let clips: [PulseClip]
+    let beats: HeartBeats
     let hasDetails: Bool
 
     func json() throws -> String {
@@ -154,6 +156,11 @@ private struct MeasuredRecording: Encodable {
 
     private enum Key: String, CodingKey {
         case file, heartRateBPM, confidence, unknownReason, windows
+        case beatIntervals, sdnnMilliseconds, rmssdMilliseconds, variabilityConfidence, variabilityUnknownReason
+    }
+
+    private enum IntervalKey: String, CodingKey {
+        case endSeconds, milliseconds
     }
 
     private enum WindowKey: String, CodingKey {
@@ -168,6 +175,16 @@ private struct MeasuredRecording: Encodable {
         try object.encode(summary.heartRateBPM.map { rounded($0, 1) }, forKey: .heartRateBPM)
         try object.encode(rounded(summary.confidence, 3), forKey: .confidence)
         try object.encodeIfPresent(summary.unknownReason, forKey: .unknownReason)
+        try object.encode(beats.sdnnMilliseconds.map { rounded($0, 1) }, forKey: .sdnnMilliseconds)
+        try object.encode(beats.rmssdMilliseconds.map { rounded($0, 1) }, forKey: .rmssdMilliseconds)
+        try object.encode(rounded(beats.confidence, 3), forKey: .variabilityConfidence)
+        try object.encodeIfPresent(beats.unknownReason, forKey: .variabilityUnknownReason)
+        var intervals = object.nestedUnkeyedContainer(forKey: .beatIntervals)
+        for beat in beats.intervals {
+            var interval = intervals.nestedContainer(keyedBy: IntervalKey.self)
+            try interval.encode(rounded(beat.endSeconds, 3), forKey: .endSeconds)
+            try interval.encode(rounded(beat.milliseconds, 1), forKey: .milliseconds)
+        }
         var windows = object.nestedUnkeyedContainer(forKey: .windows)
         for clip in clips {
             var window = windows.nestedContainer(keyedBy: WindowKey.self)

@@ -19,6 +19,17 @@ public enum PeakFinder {
         return peaks
     }
 
+    /// The peaks of at least this height that have no higher one within `distance` samples; of equal ones the later counts.
+    /// (SciPy's `find_peaks(signal, height=..., distance=...)`.)
+    public static func peaks(_ signal: [Double], height: Double, distance: Int) -> [Int] {
+        let peaks = peaks(signal).filter { signal[$0] >= height }
+        var isKept = [Bool](repeating: true, count: peaks.count)
+        for index in peaks.indices.sorted(by: { (signal[peaks[$0]], $0) > (signal[peaks[$1]], $1) }) where isKept[index] {
+            for other in peaks.indices where other != index && abs(peaks[other] - peaks[index]) < distance { isKept[other] = false }
+        }
+        return zip(peaks, isKept).filter(\.1).map(\.0)
+    }
+
     /// The peaks that stand at least `prominence` above the higher of the two lowest points that separate them from
     /// higher ground on either side, or from the ends of the signal. (SciPy's `find_peaks(signal, prominence=...)`.)
     public static func peaks(_ signal: [Double], prominence: Double) -> [Int] {

@@ -6,6 +6,7 @@
 # make test               run every test
 # make chaos [RUNS=...]  kill and hang processes at random, and compare timelines; 50 runs unless told otherwise.
 #                         And kill a writer of the journal, 20 times as often
+# make fuzz [MINUTES=...] random input at every decoder and state machine, and at a running pipeline; 10 minutes each unless told otherwise
 # make bench [CLIP=...]   measure speed and memory on a recording; without CLIP, on the demo clip
 # make clean              delete what was built and what runs left behind
 #
@@ -14,7 +15,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup ready build run test chaos bench clean
+.PHONY: help setup ready build run test chaos fuzz bench clean
 
 export ADREACT_PREFIX ?= /opt/adreact
 demoClip = $$("$$ADREACT_PREFIX/python/bin/python" deploy/make-demo-clip.py)
@@ -48,6 +49,10 @@ test: build
 chaos: build
 	@ADREACT_DEMO_CLIP="$(demoClip)" ADREACT_CHAOS_RUNS="$${RUNS:-50}" ADREACT_JOURNAL_KILLS="$$((20 * $${RUNS:-50}))" \
 		swift test -c release --disable-testable-imports --filter 'ChaosTests|JournalCrashTests'
+
+fuzz: build
+	@ADREACT_DEMO_CLIP="$(demoClip)" ADREACT_FUZZ_MINUTES="$${MINUTES:-10}" \
+		swift test -c release --disable-testable-imports --filter 'WireFuzzTests|Hostile(Peer|Evidence|Timeline|PeerProcess)Tests'
 
 bench: build
 	@"$$ADREACT_PREFIX/python/bin/python" deploy/bench.py "$(demoClip)"

@@ -2,6 +2,8 @@
 
     make bench [CLIP=recording.mp4] [RUNS=3]
 
+And what three face-nodes make of it, beside one: faster only where there are cores for them.
+
 Figures are of this machine at this moment: compare ratios (times real time), and run it on a quiet machine.
 """
 
@@ -70,6 +72,28 @@ def analyse(clip):
     return wall, seen
 
 
+def pipeline_seconds(clip, face_nodes):
+    """Wall clock of the long-running pipeline for one recording, from the start of its processes to the end of its timeline."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {
+            f"ADREACT_{end.upper()}_ENDPOINT": f"ipc://{folder}/{end}" for end in ("media", "evidence", "timeline")
+        }
+        started = time.monotonic()
+        commands = [["fusion-node", "--journal", f"{folder}/journal.sqlite"], ["audio-node"], ["rppg-node"], ["demuxer", clip]]
+        commands += [["face-node"]] * face_nodes
+        programs = [
+            subprocess.Popen([f"{PROGRAMS}/{name}", *arguments], env=environment, stderr=subprocess.DEVNULL) for name, *arguments in commands
+        ]
+        try:
+            sink = [f"{PROGRAMS}/sink", "--exit-after", "1"]
+            subprocess.run(sink, env=environment, stdout=subprocess.DEVNULL, check=True)
+            return time.monotonic() - started
+        finally:
+            for program in programs:
+                program.kill()
+                program.wait()
+
+
 def main():
     clip = os.environ.get("CLIP") or sys.argv[1]
     runs = int(os.environ.get("RUNS") or 3)
@@ -87,6 +111,9 @@ def main():
         print(f"{name:14} {seconds:11.2f} {peak:8.0f}")
     total = statistics.median(sum(seconds for seconds, _ in seen.values()) for _, seen in results)
     print(f"{'all':14} {total:11.2f}")
+    for count in (1, 3):
+        seconds = statistics.median(pipeline_seconds(clip, count) for _ in range(runs))
+        print(f"pipeline with {count} face-node{'s' if count > 1 else ''}: {seconds:.2f} s")
 
 
 main()

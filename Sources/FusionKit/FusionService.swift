@@ -51,6 +51,7 @@ public final class FusionService: @unchecked Sendable {
     private let settings: Settings
     private let instance: String
     private let logger: Logger
+    private let rejections: Rejections
     private let journal: EvidenceJournal
     private let inbox = Mailbox<Work>()
     private let loop: SocketLoop
@@ -74,10 +75,11 @@ public final class FusionService: @unchecked Sendable {
         self.settings = settings
         self.instance = instance
         self.logger = logger
+        rejections = Rejections(logger)
         journal = try EvidenceJournal(path: settings.journalPath)
         retention = Retention(.init(keepDays: settings.keepDays, keepBytes: settings.keepBytes), finished: try journal.finished())
         loop = try SocketLoop()
-        let rejected = Rejections(logger).report
+        let rejected = rejections.report
         timeline = try PublishingEnd(
             loop, endpoint: settings.timelineEndpoint, binds: true, instance: instance, settings: .init(), rejected: rejected)
         evidence = try ReadingEnd(
@@ -247,7 +249,7 @@ public final class FusionService: @unchecked Sendable {
                 publish(message)
             }
         } catch {
-            logger.warning("session \(name): ignored a piece of evidence: \(error)")
+            rejections.report(.malformed("session \(name), evidence: \(error)"))
         }
         sessions[name] = session
     }

@@ -44,15 +44,41 @@ def main():
 def welltory(options):
     folders = sorted(options.welltory.glob("subject_*"))
     results = measure(options.node, ["--rgb", *(folder / "PPG.csv" for folder in folders)])
-    errors = []
+    errors, medians, deviations = [], [], []
     for folder, result in zip(folders, results):
         intervals = np.array((folder / "RR.txt").read_text().split(), float)
         truth = 60000 / intervals.mean()
         rate = result["heartRateBPM"]
-        print(f"{folder.name}: RR {truth:.1f} bpm, measured {rate}, confidence {result['confidence']}")
         if rate is not None:
             errors.append(abs(rate - truth))
-    print(f"finger: {len(errors)} of {len(folders)} reported, mean absolute error {np.mean(errors):.2f} bpm")
+        median, count = beat_error(result["beatIntervals"], intervals)
+        medians.append(median)
+        sdnn, rmssd = intervals.std(ddof=1), np.sqrt(np.mean(np.diff(intervals) ** 2))
+        deviations.append((abs(result["sdnnMilliseconds"] - sdnn), abs(result["rmssdMilliseconds"] - rmssd)))
+        print(f"{folder.name}: RR {truth:.1f} bpm, measured {rate}, confidence {result['confidence']}; {count} beat intervals, "
+              f"median absolute error {median:.0f} ms; SDNN {sdnn:.0f} ms, measured {result['sdnnMilliseconds']}; "
+              f"RMSSD {rmssd:.0f} ms, measured {result['rmssdMilliseconds']}")
+    print(f"finger: {len(errors)} of {len(folders)} reported, mean absolute error {np.mean(errors):.2f} bpm; beat intervals: median "
+          f"absolute error {np.median(medians):.0f} ms in the median recording, {max(medians):.0f} ms in the worst; median error of SDNN "
+          f"{np.median(deviations, axis=0)[0]:.0f} ms, of RMSSD {np.median(deviations, axis=0)[1]:.0f} ms")
+
+
+def beat_error(found, truth):
+    """Median absolute error (ms) of the intervals, and how many have a partner. The strap's clock starts elsewhere: the shift at
+    which most intervals have one, and agree best, is the shift of the clocks."""
+    ends = np.array([interval["endSeconds"] for interval in found])
+    lengths = np.array([interval["milliseconds"] for interval in found])
+    strap = np.cumsum(truth) / 1000
+    best = (np.inf, np.nan, 0)
+    for shift in np.arange(-20, 40, 0.05):
+        after = np.clip(np.searchsorted(strap + shift, ends), 1, len(strap) - 1)
+        nearest = np.where(abs(strap[after] + shift - ends) < abs(strap[after - 1] + shift - ends), after, after - 1)
+        partnered = abs(strap[nearest] + shift - ends) < 0.4
+        if partnered.mean() < 0.7:
+            continue
+        error = np.median(abs(truth[nearest] - lengths)[partnered])
+        best = min(best, (error + 20 * (1 - partnered.mean()), error, int(partnered.sum())))
+    return best[1:]
 
 
 def semisynthetic(options, method):

@@ -19,9 +19,9 @@ public struct HeartBeats: Sendable, Equatable {
 
     /// Without those that are no beat to the next: where one was missed, or noise was taken for one.
     public let intervals: [Interval]
-    /// The standard deviation of the intervals (SDNN); nil if unknown.
+    /// The standard deviation of the intervals (SDNN); nil if unknown, and always where the skin was seen from afar.
     public let sdnnMilliseconds: Double?
-    /// The root mean square of the differences of neighbouring intervals (RMSSD); nil if unknown.
+    /// The root mean square of the differences of neighbouring intervals (RMSSD); nil where SDNN is.
     public let rmssdMilliseconds: Double?
     /// How far SDNN and RMSSD can be believed, 0...1: the clips' confidence times the share of intervals that are sound.
     public let confidence: Double
@@ -60,8 +60,10 @@ public struct HeartBeats: Sendable, Equatable {
         let meanConfidence = known.isEmpty ? 0 : known.reduce(0) { $0 + $1.confidence } / Double(known.count)
         confidence = meanConfidence * soundShare
         let seconds = intervals.reduce(0) { $0 + $1.milliseconds } / 1000
-        let reason: PulseUnknownReason? =
-            seconds < Self.leastVariabilitySeconds || steps.count < 2 ? .tooShort
+        // From afar, at a camera's frame rate, a heart as steady as a clock seems to vary by some 45 ms.
+        let isRemote = known.contains { $0.estimate?.isContact == false }
+        let reason: PulseUnknownReason? = isRemote ? .weakSignal
+            : seconds < Self.leastVariabilitySeconds || steps.count < 2 ? .tooShort
             : soundShare < Self.leastSoundShare ? .unsteady : confidence < Self.leastConfidence ? .weakSignal : nil
         unknownReason = reason
         let lengths = intervals.map(\.milliseconds)

@@ -24,7 +24,8 @@ public struct HeartRateEstimator: Sendable {
         let waves = try PulseWaves(of: window, methods: isContact ? [.red] : settings.methods)
         let amplitude = peakToPeak(waves.whole[0])
         guard amplitude > 0, let spectral = try spectralRate(of: waves) else {
-            return HeartRateEstimate(wave: waves.whole[0], amplitude: amplitude, unknownReason: .noPulse)
+            return HeartRateEstimate(
+                wave: waves.whole[0], amplitude: amplitude, isContact: isContact, unknownReason: .noPulse)
         }
         let beats = try beatRate(of: waves.whole[0], near: spectral.frequencyHz)
 
@@ -54,7 +55,7 @@ public struct HeartRateEstimator: Sendable {
             heartRateBPM: reason == nil ? rate : nil, bestGuessBPM: rate,
             confidence: reason == .implausibleAmplitude ? 0 : confidence,
             signalQuality: 1 / (1 + exp(-(spectral.signalToNoiseDecibels - 1) / 2.5)), evidence: evidence,
-            wave: waves.whole[0], amplitude: amplitude, unknownReason: reason)
+            wave: waves.whole[0], amplitude: amplitude, isContact: isContact, unknownReason: reason)
     }
 }
 
@@ -100,12 +101,14 @@ public struct HeartRateEstimate: Sendable, Equatable {
     public var wave: [Double]
     /// The wave's height, peak to peak, as a share of the mean colour (between the 5th and 95th percentile).
     public var amplitude: Double
+    /// Whether the skin touched the lens, rather than being seen from afar.
+    public var isContact = false
     /// Set exactly when `heartRateBPM` is nil.
     public var unknownReason: PulseUnknownReason?
 
     public init(
         heartRateBPM: Double? = nil, bestGuessBPM: Double? = nil, confidence: Double = 0, signalQuality: Double = 0,
-        evidence: PulseEvidenceTerms = PulseEvidenceTerms(), wave: [Double], amplitude: Double,
+        evidence: PulseEvidenceTerms = PulseEvidenceTerms(), wave: [Double], amplitude: Double, isContact: Bool = false,
         unknownReason: PulseUnknownReason? = nil
     ) {
         self.heartRateBPM = heartRateBPM
@@ -115,6 +118,7 @@ public struct HeartRateEstimate: Sendable, Equatable {
         self.evidence = evidence
         self.wave = wave
         self.amplitude = amplitude
+        self.isContact = isContact
         self.unknownReason = unknownReason
     }
 }

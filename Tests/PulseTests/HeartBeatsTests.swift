@@ -35,14 +35,15 @@ import Testing
     }
 
     /// The wave as the clips of a recording would bring it.
-    private func beats(seconds: Int) throws -> HeartBeats {
+    private func beats(seconds: Int, isContact: Bool = true) throws -> HeartBeats {
         let settings = PulseSettings()
         let clips = (11..<seconds).map { second in
             let end = Int64(second + 1) * 1_000_000_000
             var clip = PulseClip(index: Int64(second), startNanoseconds: end - 1_000_000_000, endNanoseconds: end)
             let last = (second + 1) * Int(golden.rateHz)
             clip.estimate = HeartRateEstimate(
-                heartRateBPM: 73, confidence: 0.9, wave: Array(golden.wave[(last - 12 * Int(golden.rateHz))..<last]), amplitude: 0.01)
+                heartRateBPM: 73, confidence: 0.9, wave: Array(golden.wave[(last - 12 * Int(golden.rateHz))..<last]), amplitude: 0.01,
+                isContact: isContact)
             clip.heartRateBPM = 73
             clip.confidence = 0.9
             return clip
@@ -66,6 +67,12 @@ import Testing
         let beats = try beats(seconds: 16)
         #expect(!beats.intervals.isEmpty)
         #expect(beats.sdnnMilliseconds == nil && beats.rmssdMilliseconds == nil && beats.unknownReason == .tooShort)
+    }
+
+    @Test func variabilityIsNotToldFromAfar() throws {
+        let beats = try beats(seconds: 60, isContact: false)
+        #expect(beats.intervals.count > 50)
+        #expect(beats.sdnnMilliseconds == nil && beats.rmssdMilliseconds == nil && beats.unknownReason == .weakSignal)
     }
 
     @Test func nothingComesOfNothing() throws {

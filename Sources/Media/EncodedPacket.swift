@@ -20,6 +20,8 @@ public struct EncodedPacket: Sendable, Equatable {
     /// a packet's worth at the start reaches into the following packets.
     public var skipSamplesAtStart: Int
     public var skipSamplesAtEnd: Int
+    /// When it was read, in nanoseconds since 1970, of a live source; 0: not live.
+    public var captureUnixNanoseconds: Int64 = 0
     public var payload: [UInt8]
 
     public init(

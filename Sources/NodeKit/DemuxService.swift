@@ -58,7 +58,13 @@ public final class DemuxService: @unchecked Sendable {
     private let stopped = DispatchSemaphore(value: 0)
     private let firstFailure = Mutex<Int32>(ExitStatus.done)
     private let readers = DispatchGroup()
-    /// On the loop's thread: sessions of live sources, and the media time of their closed segments.
+    private let clock: WallClock
+    // On the loop's thread:
+    private let status: StatusBoard
+    private var reaches: [String: SessionReach] = [:]
+    private var finishedCount = 0
+    private var failedCount = 0
+    /// Sessions of live sources, and the media time of their closed segments.
     private var live: [String: LiveSession] = [:]
 
     private struct LiveSession {
@@ -68,20 +74,27 @@ public final class DemuxService: @unchecked Sendable {
         var shedCounts: [String: Int] = [:]
     }
 
-    public init(_ settings: Settings, inputs: [Input], instance: String, logger: Logger) throws {
+    public init(_ settings: Settings, inputs: [Input], instance: String, logger: Logger, clock: WallClock = .system) throws {
         self.settings = settings
         self.instance = instance
         self.logger = logger
+        self.clock = clock
         waiting = Mutex(inputs)
         loop = try SocketLoop()
+        let rejections = Rejections(logger)
         media = try PublishingEnd(
             loop, endpoint: settings.mediaEndpoint, binds: true, instance: instance,
             settings: .init(requiredGroups: settings.requiredGroups),
-            rejected: Rejections(logger).report)
+            rejected: rejections.report)
+        status = StatusBoard(loop, node: "demuxer", instance: instance, clock: clock, rejections: rejections)
+        status.attach(media, endpoint: "media")
+        status.report = { [unowned self] in report() }
         media.released = { [unowned self] session, bytes in budget(of: session).giveBack(bytes) }
         media.over = { [unowned self] session in
             _ = budgets.withLock { $0.removeValue(forKey: session) }
             live[session] = nil
+            reaches[session] = nil
+            finishedCount += 1
         }
         loop.addTicker { [unowned self] _ in
             // Readers that have read everything, and still hold on to it, need more to finish what they have.
@@ -197,6 +210,7 @@ public final class DemuxService: @unchecked Sendable {
         let failure: SessionFailure? = if case .failed(let failure) = ending { failure } else { nil }
         if let failure {
             logger.error("\(failure)")
+            loop.post { [self] in failedCount += 1 }
             firstFailure.withLock { if $0 == ExitStatus.done { $0 = failure.exitCode } }
         }
         // A session that failed ends like any other, and says why: what was read of it has its timeline.
@@ -231,7 +245,10 @@ public final class DemuxService: @unchecked Sendable {
         }
         while var packet = try source.next() {
             packet.ptsNanoseconds += offset
-            if reading.session.live, !keepPace(packet, &reading) { return .over }
+            if reading.session.live {
+                guard keepPace(packet, &reading) else { return .over }
+                stamp(&packet, &reading)
+            }
             for event in reading.cutters[packet.track]?.add(packet) ?? [] {
                 guard publish(event, reading.session, reading.tracks[packet.track]) else { return .over }
             }
@@ -252,6 +269,14 @@ public final class DemuxService: @unchecked Sendable {
         guard settings.realtime else { return true }
         let early = start + .nanoseconds(packet.ptsNanoseconds) - now
         return early <= .milliseconds(1) || pause(seconds: early / .seconds(1))
+    }
+
+    /// When a packet of a live source was read; the first one tells what time of day media time zero was.
+    private func stamp(_ packet: inout EncodedPacket, _ reading: inout Reading) {
+        packet.captureUnixNanoseconds = clock.unixNanoseconds
+        if reading.session.startUnixNanoseconds == 0 {
+            reading.session.startUnixNanoseconds = packet.captureUnixNanoseconds - packet.ptsNanoseconds
+        }
     }
 
     /// A live source that broke off is looked for, at growing intervals. Returns whether to try again.
@@ -294,16 +319,18 @@ public final class DemuxService: @unchecked Sendable {
             let isLive = session.live
             loop.post { [self] in
                 if isLive { live[log.session, default: LiveSession()].starts[log] = start }
+                reaches[log.session, default: SessionReach()].receive(info)
                 media.open(log, info: info)
             }
         case .packet(let packet, let segment, let sequence, let isContext):
             let log = LogID(session: session.id, track: packet.track.rawValue, segment: segment)
-            let entry = packet.message(log, sequence: sequence, isContext: isContext)
+            let entry = packet.message(log, sequence: sequence, isContext: isContext, publishedAt: clock.unixNanoseconds)
             guard budget(of: session.id).take(entry.byteCount) else { return false }
             let end = packet.ptsNanoseconds + packet.durationNanoseconds
             loop.post { [self] in
                 let newest = live[log.session]?.newestNanoseconds ?? 0
                 live[log.session]?.newestNanoseconds = max(newest, end)
+                reaches[log.session, default: SessionReach()].receive(entry)
                 media.append(log, sequence: sequence, entry)
             }
         case .gap(let track, let segment, let next, let gap):
@@ -367,7 +394,25 @@ public final class DemuxService: @unchecked Sendable {
     private func message(_ envelope: Envelope, _ body: any Message) -> WireMessage {
         var envelope = envelope
         envelope.sourceInstance = instance
+        envelope.publishUnixNanoseconds = clock.unixNanoseconds
         return WireMessage(envelope, body: body)
+    }
+
+    // MARK: Loop's thread
+
+    private func report() -> StatusBoard.Report {
+        var report = StatusBoard.Report()
+        for (name, var reach) in reaches {
+            // What the slowest of the required groups has not acknowledged.
+            let lag = Set(settings.requiredGroups.values.joined()).map { media.lagNanoseconds(of: $0, session: name) }.max() ?? 0
+            reach.examine(to: reach.receivedNanoseconds - lag)
+            report.sessions.append(reach.status(name, stages: ("read", "acknowledged"), queuedBytes: media.queuedBytes(session: name)))
+        }
+        report.metrics.set(.sessionsOpen, reaches.count)
+        report.metrics.set(.sessionsFinished, finishedCount)
+        report.metrics.set(.sessionsFailed, failedCount)
+        report.metrics.set(.coverageLag, Int(report.sessions.map(\.lagNanoseconds).max() ?? 0))
+        return report
     }
 }
 

@@ -67,10 +67,12 @@ extension Adreact_V1_TrackParameters {
 }
 
 extension EncodedPacket {
-    func message(_ log: LogID, sequence: UInt64, isContext: Bool) -> WireMessage {
+    func message(_ log: LogID, sequence: UInt64, isContext: Bool, publishedAt publishUnixNanoseconds: Int64) -> WireMessage {
         var envelope = Envelope(.data, log, sequence: sequence)
         envelope.mediaStartNanoseconds = ptsNanoseconds
         envelope.mediaDurationNanoseconds = durationNanoseconds
+        envelope.captureUnixNanoseconds = captureUnixNanoseconds
+        envelope.publishUnixNanoseconds = publishUnixNanoseconds
         var flags = Adreact_V1_PacketFlag.none.rawValue
         if isKeyframe { flags |= Adreact_V1_PacketFlag.keyframe.rawValue }
         if isContext { flags |= Adreact_V1_PacketFlag.context.rawValue }

@@ -14,6 +14,17 @@ public enum TimelineMessage: Sendable {
     case progress([SessionProgress])
 }
 
+/// When what a message tells of was captured, and when it was published: nanoseconds since 1970, 0 where not known.
+public struct MessageTimes: Sendable {
+    public let captureUnixNanoseconds: Int64
+    public let publishUnixNanoseconds: Int64
+
+    init(_ envelope: Envelope) {
+        captureUnixNanoseconds = envelope.captureUnixNanoseconds
+        publishUnixNanoseconds = envelope.publishUnixNanoseconds
+    }
+}
+
 public struct SessionInfo: Sendable, Equatable {
     public let name: String
     public let sourceName: String
@@ -41,6 +52,7 @@ public final class TimelineReader: @unchecked Sendable {
     private let loop: SocketLoop
     // On the loop's thread:
     private let timeline: ReadingEnd
+    private let status: StatusBoard
     // On the reader's thread:
     private var endedTracks: [String: Set<String>] = [:]
 
@@ -48,22 +60,35 @@ public final class TimelineReader: @unchecked Sendable {
         case delivery(ReadingEnd.Delivery)
         case transient(WireMessage)
         case progress([Adreact_V1_SessionProgress])
+
+        var times: MessageTimes {
+            switch self {
+            case .delivery(let delivery): MessageTimes(delivery.payload.envelope)
+            case .transient(let message): MessageTimes(message.envelope)
+            case .progress: MessageTimes(Envelope())
+            }
+        }
     }
 
     /// - Parameters:
     ///   - group: readers of one group name share one place in the timeline, and resume there; `nil`: by itself, from the start.
     ///   - fromStart: the group begins anew.
     ///   - wantsOpenWindows: also windows that are not final yet.
+    ///   - node: what `adreact status` calls this program.
     public init(
-        endpoint: String, group: String?, fromStart: Bool, wantsOpenWindows: Bool, instance: String, logger: Logger
+        endpoint: String, group: String?, fromStart: Bool, wantsOpenWindows: Bool, node: String = "sink", instance: String, logger: Logger,
+        clock: WallClock = .system
     ) throws {
         loop = try SocketLoop()
+        let rejections = Rejections(logger)
         timeline = try ReadingEnd(
             loop, endpoint: endpoint, binds: false, instance: instance,
             subscription: Subscription(
                 group: group ?? instance, member: instance, sharing: .everything, tracks: Set(TimelineTrack.all),
                 creditBytes: 1 << 20, wantsTransient: wantsOpenWindows, fromStart: fromStart),
-            rejected: Rejections(logger).report)
+            rejected: rejections.report)
+        status = StatusBoard(loop, node: node, instance: instance, clock: clock, rejections: rejections)
+        status.attach(timeline, endpoint: "timeline")
         timeline.delivered = { [inbox] in inbox.put(.delivery($0)) }
         timeline.transient = { [inbox] in inbox.put(.transient($0)) }
         timeline.progressed = { [inbox] in inbox.put(.progress($0)) }
@@ -77,11 +102,14 @@ public final class TimelineReader: @unchecked Sendable {
 
     /// Hands every message to `body` until it returns `false` or `stop` is called; blocks. What `body` has taken is
     /// acknowledged: a reader of the same group will not get it again.
-    public func forEach(_ body: (TimelineMessage) throws -> Bool) rethrows {
+    public func forEach(_ body: (TimelineMessage) throws -> Bool) rethrows { try forEach { message, _ in try body(message) } }
+
+    /// Likewise, with the wall-clock times of each message.
+    public func forEach(_ body: (TimelineMessage, MessageTimes) throws -> Bool) rethrows {
         while let batch = inbox.takeAll() {
             for incoming in batch {
                 for message in messages(of: incoming) {
-                    guard try body(message) else { return settle(incoming) }
+                    guard try body(message, incoming.times) else { return settle(incoming) }
                 }
                 settle(incoming)
             }

@@ -40,6 +40,7 @@ public final class TransformNode: @unchecked Sendable {
     private let settings: Settings
     private let instance: String
     private let logger: Logger
+    private let clock: WallClock
     private let makeProducer: (_ session: Adreact_V1_Session) throws -> any EvidenceProducer
     private let inbox = Mailbox<Work>()
     private let budget: ByteBudget
@@ -50,6 +51,9 @@ public final class TransformNode: @unchecked Sendable {
     // On the loop's thread:
     private let media: ReadingEnd
     private let evidence: PublishingEnd
+    private let status: StatusBoard
+    private var reaches: [String: SessionReach] = [:]
+    private var failedCount = 0
     private var promises: [Promise] = []
     // On the worker's thread:
     private var sessions: [String: SessionWork] = [:]
@@ -77,6 +81,8 @@ public final class TransformNode: @unchecked Sendable {
         var inputFailure: SessionFailure?
         /// Of the segment that is being read.
         var segmentStartNanoseconds: Int64 = 0
+        /// Longer than any evidence reaches back.
+        var captures = CaptureTimes(limit: 2048)
         /// Evidence made since the last promise: how far each log has come.
         var written: [LogID: UInt64] = [:]
         var openLogs: [LogID: UInt64] = [:]
@@ -85,17 +91,19 @@ public final class TransformNode: @unchecked Sendable {
     }
 
     public init(
-        _ settings: Settings, instance: String, runDirectory: String, logger: Logger,
+        _ settings: Settings, instance: String, runDirectory: String, logger: Logger, clock: WallClock = .system,
         makeProducer: @escaping (_ session: Adreact_V1_Session) throws -> any EvidenceProducer
     ) throws {
         notes = try CrashNotes(folder: runDirectory, node: settings.name, instance: instance)
         self.settings = settings
         self.instance = instance
         self.logger = logger
+        self.clock = clock
         self.makeProducer = makeProducer
         budget = ByteBudget(capacity: settings.evidenceBudgetBytes)
         loop = try SocketLoop()
-        let rejected = Rejections(logger).report
+        let rejections = Rejections(logger)
+        let rejected = rejections.report
         media = try ReadingEnd(
             loop, endpoint: settings.mediaEndpoint, binds: false, instance: instance,
             subscription: Subscription(
@@ -105,7 +113,14 @@ public final class TransformNode: @unchecked Sendable {
         evidence = try PublishingEnd(
             loop, endpoint: settings.evidenceEndpoint, binds: false, instance: instance,
             settings: .init(requiredGroups: [settings.evidenceTrack: ["fusion-node"]]), rejected: rejected)
-        media.delivered = { [inbox] in inbox.put(.delivery($0)) }
+        status = StatusBoard(loop, node: settings.name, instance: instance, clock: clock, rejections: rejections)
+        status.attach(media, endpoint: "media")
+        status.attach(evidence, endpoint: "evidence")
+        status.report = { [unowned self] in report() }
+        media.delivered = { [unowned self] delivery in
+            reaches[delivery.log.session, default: SessionReach()].receive(delivery.payload)
+            inbox.put(.delivery(delivery))
+        }
         media.over = { [inbox] in inbox.put(.forget(session: $0)) }
         evidence.released = { [budget] _, bytes in budget.giveBack(bytes) }
         evidence.acknowledged = { [unowned self] in keepPromises() }
@@ -204,6 +219,7 @@ public final class TransformNode: @unchecked Sendable {
             }
         case .entry:
             let packet = EncodedPacket(delivery.payload, track: settings.mediaTrack)
+            sessions[log.session]?.captures.note(delivery.payload.envelope.captureUnixNanoseconds, at: packet.ptsNanoseconds)
             try publish(log.session) { try $0.consume(packet) }
         case .end where sessions[log.session]?.failure != nil && settings.sharing == .segments:
             try giveUp(delivery)
@@ -241,10 +257,14 @@ public final class TransformNode: @unchecked Sendable {
             envelope.mediaStartNanoseconds = start
             envelope.mediaDurationNanoseconds = duration
             let message = stamp(envelope, body: body)
+            let examined = Self.end(of: body, envelope)
             sessions[session]?.written[log] = sequence + 1
             sessions[session]?.openLogs[log] = sequence + 1
             guard budget.take(message.byteCount) else { return }
-            loop.post { [self] in evidence.append(log, sequence: sequence, message) }
+            loop.post { [self] in
+                reaches[session]?.examine(to: examined)
+                evidence.append(log, sequence: sequence, message)
+            }
         case .gap(let segment, let sequence, let next, let gap):
             let log = LogID(session: session, track: settings.evidenceTrack, segment: segment)
             let message = stamp(Envelope(.gap, log, sequence: sequence), body: Adreact_V1_Gap.with {
@@ -271,13 +291,23 @@ public final class TransformNode: @unchecked Sendable {
         let message = stamp(Envelope(.end, log, sequence: sequence), body: body)
         sessions[log.session]?.written[log] = sequence + 1
         sessions[log.session]?.openLogs[log] = nil
-        loop.post { [self] in evidence.close(log, end: message) }
+        loop.post { [self] in
+            reaches[log.session]?.examine(to: endNanoseconds)
+            evidence.close(log, end: message)
+        }
     }
 
     private func stamp(_ envelope: Envelope, body: any SwiftProtobuf.Message) -> WireMessage {
         var envelope = envelope
         envelope.sourceInstance = instance
+        envelope.captureUnixNanoseconds = sessions[envelope.session]?.captures.capture(at: Self.end(of: body, envelope)) ?? 0
+        envelope.publishUnixNanoseconds = clock.unixNanoseconds
         return WireMessage(envelope, body: body)
+    }
+
+    /// The end of the media that evidence was made from.
+    private static func end(of body: any SwiftProtobuf.Message, _ envelope: Envelope) -> Int64 {
+        (body as? any TimedEvidence)?.mediaEndNanoseconds ?? envelope.mediaStartNanoseconds + envelope.mediaDurationNanoseconds
     }
 
     /// A segment of a session that failed: others may be somebody else's, and fine, so only this one is given up.
@@ -302,6 +332,7 @@ public final class TransformNode: @unchecked Sendable {
         logger.error("session \(name): \(failure)")
         if sessions[name] == nil { sessions[name] = SessionWork(producer: nil, session: .with { $0.id = name }) }
         sessions[name]?.failure = failure
+        loop.post { [self] in failedCount += 1 }
         if settings.sharing == .segments { return }
         if sessions[name]?.openLogs.isEmpty == true {
             publish(.open(segment: log.segment, first: 0, startNanoseconds: 0, present: false), name)
@@ -331,11 +362,21 @@ public final class TransformNode: @unchecked Sendable {
         sessions[session] = nil
         loop.post { [self] in
             promises.removeAll { $0.media.session == session }
+            reaches[session] = nil
             evidence.forget(session: session)
         }
     }
 
     // MARK: Loop's thread
+
+    private func report() -> StatusBoard.Report {
+        var report = StatusBoard.Report()
+        report.sessions = reaches.map { name, reach in reach.status(name, stages: ("received", "examined"), queuedBytes: evidence.queuedBytes(session: name)) }
+        report.metrics.set(.sessionsOpen, reaches.count)
+        report.metrics.set(.sessionsFailed, failedCount)
+        report.metrics.set(.coverageLag, Int(report.sessions.map(\.lagNanoseconds).max() ?? 0))
+        return report
+    }
 
     private func keepPromises() {
         promises.removeAll { promise in

@@ -1,4 +1,3 @@
-import DequeModule
 import OrderedCollections
 
 /// The sending side of the log protocol, as a pure state machine: messages and the time in, messages to send out.
@@ -42,7 +41,24 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         case refused(String)
     }
 
+    /// Counters for those who watch.
+    public struct Counters: Sendable, Equatable {
+        /// Entries that were sent to a group that had been sent them before.
+        public var redelivered = 0
+        /// Members that were given up because they said nothing.
+        public var lostMembers = 0
+        /// Entries that a group does without, because it lagged too far behind a live source.
+        public var shed = 0
+
+        public init(redelivered: Int = 0, lostMembers: Int = 0, shed: Int = 0) {
+            self.redelivered = redelivered
+            self.lostMembers = lostMembers
+            self.shed = shed
+        }
+    }
+
     public let settings: Settings
+    public private(set) var counters = Counters()
     private let instance: String
     private var logs: [LogID: StoredLog<Payload>] = [:]
     /// Logs that every required group has read to the end: dropped, and not to be opened again.
@@ -127,6 +143,7 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     /// Lets a group do without a closed log: its members get `gap` in place of the entries, then the log's end.
     public mutating func shed(_ id: LogID, for group: String, gap: Payload) -> [Action] {
         guard logs[id]?.end != nil else { return [] }
+        counters.shed += groups[group]?.shed[id] == nil ? logs[id]?.entries.count ?? 0 : 0
         groups[group, default: Group()].shed[id] = gap
         return drop(id) + pump()
     }
@@ -161,6 +178,7 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     public mutating func tick(now: Double) -> [Action] {
         let silent = members.filter { now - $0.value.lastHeard > settings.livenessSeconds }.map(\.key)
         for peer in silent { remove(peer) }
+        counters.lostMembers += silent.count
         return silent.isEmpty ? [] : pump()
     }
 
@@ -198,6 +216,29 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     /// Whether every required group has acknowledged all of a log before `next`.
     public func isAcknowledged(_ id: LogID, before next: UInt64) -> Bool { finished.contains(id) || required(id) >= next }
     public func groupMembers() -> [String: Int] { groups.mapValues(\.peers.count) }
+    /// Bytes kept, of all sessions.
+    public var byteCount: Int { logs.values.reduce(0) { $0 + $1.byteCount } }
+
+    /// Who reads: the members of every group.
+    public var readers: [(group: String, member: String, creditBytes: Int)] {
+        members.values.map { ($0.wanted.group, $0.wanted.member, $0.creditBytes) }.sorted { ($0.0, $0.1) < ($1.0, $1.1) }
+    }
+    /// Groups that have members, and those that must acknowledge, members or not.
+    public var groupNames: Set<String> {
+        settings.requiredGroups.values.reduce(into: Set(members.values.map(\.wanted.group))) { $0.formUnion($1) }
+    }
+    /// The oldest entry of a session that a group has not acknowledged, and the newest of all; `nil`: it has them all.
+    public func unacknowledged(by group: String, session: String) -> (oldest: Payload, newest: Payload)? {
+        var tracks = Set(settings.requiredGroups.filter { $0.value.contains(group) }.keys)
+        for member in members.values where member.wanted.group == group { tracks.formUnion(member.wanted.tracks) }
+        let kept = (sessions[session] ?? []).filter { tracks.contains($0.track) && groups[group]?.shed[$0] == nil }
+        let waiting = kept.compactMap { id in logs[id]?.entry(at: groups[group]?.acknowledged[id] ?? 0)?.payload }
+        guard let oldest = waiting.first, let newest = kept.reversed().lazy.compactMap({ logs[$0]?.entries.last?.payload }).first
+        else { return nil }
+        return (oldest, newest)
+    }
+    /// Sessions of which something is kept, in the order in which they began.
+    public var sessionNames: [String] { Array(sessions.keys) }
 
     // MARK: -
 
@@ -362,6 +403,7 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         } else if let entry = log.entry(at: cursor.next) {
             cursor.next = entry.next
             payload = entry.payload
+            if groups[group]?.noteSent(id, entry.next) == false { counters.redelivered += 1 }
             actions.append(.send(peer, .entry(id, sequence: entry.sequence, next: entry.next, payload)))
         } else if let end = log.end, cursor.next >= log.next {
             payload = end
@@ -374,143 +416,5 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         member.spend(payload.byteCount)
         members[peer] = member
         return true
-    }
-}
-
-/// One log as the publisher keeps it.
-struct StoredLog<Payload: LogPayload>: Sendable {
-    struct Entry: Sendable {
-        let sequence: UInt64
-        let next: UInt64
-        let payload: Payload
-    }
-
-    let first: UInt64
-    let info: Payload
-    private(set) var entries: Deque<Entry> = []
-    var end: Payload?
-    private(set) var byteCount = 0
-    private var dropped: UInt64
-
-    init(first: UInt64, info: Payload) {
-        self.first = first
-        self.info = info
-        dropped = first
-    }
-
-    /// One past the last entry.
-    var next: UInt64 { entries.last?.next ?? dropped }
-
-    func mayAppend(_ sequence: UInt64) -> Bool { end == nil && sequence >= next }
-
-    mutating func append(_ entry: Entry) {
-        entries.append(entry)
-        byteCount += entry.payload.byteCount
-    }
-
-    /// The first entry at or after `sequence`.
-    func entry(at sequence: UInt64) -> Entry? {
-        var low = entries.startIndex, high = entries.endIndex
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].next <= sequence { low = middle + 1 } else { high = middle }
-        }
-        return low < entries.endIndex ? entries[low] : nil
-    }
-
-    /// Forgets entries before `sequence`; returns the bytes freed.
-    mutating func drop(before sequence: UInt64) -> Int {
-        var freed = 0
-        while let entry = entries.first, entry.next <= sequence {
-            freed += entry.payload.byteCount
-            dropped = entry.next
-            entries.removeFirst()
-        }
-        byteCount -= freed
-        return freed
-    }
-}
-
-struct Cursor: Sendable {
-    var announced: Bool
-    var next: UInt64
-}
-
-/// One reader's connection.
-struct Member: Sendable {
-    let wanted: Subscription
-    var lastHeard: Double
-    private(set) var creditBytes: Int
-    var cursors: [LogID: Cursor] = [:]
-
-    init(wanted: Subscription, lastHeard: Double) {
-        self.wanted = wanted
-        self.lastHeard = lastHeard
-        creditBytes = min(max(0, wanted.creditBytes), Self.maximumCreditBytes)
-    }
-
-    /// One message may overdraw an account that is not empty: a message larger than the whole credit must pass too.
-    var mayReceive: Bool { creditBytes > 0 }
-    mutating func spend(_ bytes: Int) { creditBytes -= bytes }
-    mutating func grant(_ bytes: Int) { creditBytes = min(creditBytes + min(bytes, Self.maximumCreditBytes), Self.maximumCreditBytes) }
-
-    /// More than any reader has use for; sums of it are far from overflowing.
-    static let maximumCreditBytes = 1 << 30
-}
-
-/// Readers that share work: who has which log, and what all of them together have finished.
-struct Group<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
-    struct Share: Hashable, Sendable {
-        let session: String
-        let track: String
-        let segment: UInt32?
-    }
-
-    var peers: [Peer] = []
-    /// Nobody is there, and there is nothing to remember.
-    var isIdle: Bool { peers.isEmpty && acknowledged.isEmpty }
-    var acknowledged: [LogID: UInt64] = [:]
-    /// Logs that the group does without, and what it gets in place of their entries.
-    var shed: [LogID: Payload] = [:]
-    private var owner: [Share: Peer] = [:]
-
-    /// Whether the log is this peer's, taking it if it is nobody's and the peer has room.
-    mutating func claim(_ id: LogID, for peer: Peer, sharing: Sharing, limit: Int) -> Bool {
-        let share = Share(session: id.session, track: id.track, segment: sharing == .segments ? id.segment : nil)
-        if let current = owner[share] { return current == peer }
-        let mine = shares(of: peer)
-        if sharing == .segments, mine >= limit { return false }
-        // Whole sessions go to whoever has fewest.
-        if sharing == .sessions, peers.contains(where: { shares(of: $0) < mine }) { return false }
-        owner[share] = peer
-        return true
-    }
-
-    private func shares(of peer: Peer) -> Int { owner.values.count { $0 == peer } }
-
-    mutating func release(_ id: LogID) {
-        owner[Share(session: id.session, track: id.track, segment: id.segment)] = nil
-    }
-
-    mutating func release(session: String, except tracks: Set<String>) {
-        owner = owner.filter { $0.key.session != session || $0.key.segment != nil || tracks.contains($0.key.track) }
-    }
-
-    /// Nobody will ask for this log again.
-    mutating func retire(_ id: LogID) {
-        release(id)
-        acknowledged[id] = nil
-        shed[id] = nil
-    }
-
-    mutating func remove(_ peer: Peer) {
-        peers.removeAll { $0 == peer }
-        owner = owner.filter { $0.value != peer }
-    }
-
-    mutating func forget(session: String) {
-        acknowledged = acknowledged.filter { $0.key.session != session }
-        shed = shed.filter { $0.key.session != session }
-        owner = owner.filter { $0.key.session != session }
     }
 }

@@ -48,6 +48,8 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         public var delivered = 0
         public var duplicates = 0
         public var holes = 0
+        /// Lives of a publisher that ended while this reader was connected to it.
+        public var publisherRestarts = 0
         /// Messages of logs beyond the limits.
         public var refused = 0
     }
@@ -123,12 +125,14 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         case .hello(let instance):
             // Greetings that crossed a subscription on the way are answered by it already.
             let isNew = publishers[peer]?.instance != instance
+            if isNew, publishers[peer]?.instance != nil { counters.publisherRestarts += 1 }
             publishers[peer]?.instance = instance
             if actions.isEmpty, isNew || now - (publishers[peer]?.subscribedAt ?? now) > heartbeatSeconds {
                 actions += subscribe(to: peer, now: now)
             }
         case .heartbeat(let instance):
             if let known = publishers[peer]?.instance, known != instance, actions.isEmpty {
+                counters.publisherRestarts += 1
                 actions += subscribe(to: peer, now: now)
             }
             publishers[peer]?.instance = instance
@@ -178,6 +182,11 @@ public struct Reader<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
             actions.append(.send(peer, .heartbeat))
         }
         return actions
+    }
+
+    /// Publishers that have been heard of within the liveness time.
+    public func livePublishers(now: Double) -> [Peer] {
+        publishers.filter { $0.value.instance != nil && now - $0.value.lastHeard <= livenessSeconds }.map(\.key)
     }
 
     /// Publishers that have been silent longer than the liveness time.

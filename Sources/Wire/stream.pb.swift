@@ -66,6 +66,12 @@ public nonisolated enum Adreact_V1_Kind: SwiftProtobuf.Enum, Swift.CaseIterable 
 
   /// Both ways, at least every half second: the sender lives.
   case heartbeat // = 32
+
+  /// Outside the log protocol: see status.proto.
+  case statusRequest // = 33
+
+  /// body: Status
+  case status // = 34
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -86,6 +92,8 @@ public nonisolated enum Adreact_V1_Kind: SwiftProtobuf.Enum, Swift.CaseIterable 
     case 17: self = .credit
     case 18: self = .acknowledge
     case 32: self = .heartbeat
+    case 33: self = .statusRequest
+    case 34: self = .status
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -104,6 +112,8 @@ public nonisolated enum Adreact_V1_Kind: SwiftProtobuf.Enum, Swift.CaseIterable 
     case .credit: return 17
     case .acknowledge: return 18
     case .heartbeat: return 32
+    case .statusRequest: return 33
+    case .status: return 34
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -122,6 +132,8 @@ public nonisolated enum Adreact_V1_Kind: SwiftProtobuf.Enum, Swift.CaseIterable 
     .credit,
     .acknowledge,
     .heartbeat,
+    .statusRequest,
+    .status,
   ]
 
 }
@@ -645,7 +657,7 @@ public nonisolated struct Adreact_V1_Failure: Sendable {
 fileprivate nonisolated let _protobuf_package = "adreact.v1"
 
 nonisolated extension Adreact_V1_Kind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_UNSPECIFIED\0\u{1}KIND_INFO\0\u{1}KIND_DATA\0\u{1}KIND_GAP\0\u{1}KIND_END\0\u{1}KIND_TRANSIENT\0\u{1}KIND_HELLO\0\u{1}KIND_OVER\0\u{2}\u{9}KIND_SUBSCRIBE\0\u{1}KIND_CREDIT\0\u{1}KIND_ACKNOWLEDGE\0\u{2}\u{e}KIND_HEARTBEAT\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_UNSPECIFIED\0\u{1}KIND_INFO\0\u{1}KIND_DATA\0\u{1}KIND_GAP\0\u{1}KIND_END\0\u{1}KIND_TRANSIENT\0\u{1}KIND_HELLO\0\u{1}KIND_OVER\0\u{2}\u{9}KIND_SUBSCRIBE\0\u{1}KIND_CREDIT\0\u{1}KIND_ACKNOWLEDGE\0\u{2}\u{e}KIND_HEARTBEAT\0\u{1}KIND_STATUS_REQUEST\0\u{1}KIND_STATUS\0")
 }
 
 nonisolated extension Adreact_V1_PacketFlag: SwiftProtobuf._ProtoNameProviding {

@@ -10,6 +10,8 @@ public final class PublishingEnd {
     private var connectedPeer: Peer?
     /// Peers that leave what they are sent unread.
     private var deaf: Set<Peer> = []
+    /// What was sent.
+    public private(set) var traffic = Traffic()
     private var lastHeartbeat = -Double.infinity
     private let rejected: (WireError) -> Void
 
@@ -22,6 +24,8 @@ public final class PublishingEnd {
     public var rewound: (_ group: String) -> Void = { _ in }
     /// Called after every change, for those who wait on acknowledgements.
     public var acknowledged: () -> Void = {}
+    /// Offered each message that comes; returns whether it was not of the log protocol, and has been seen to.
+    public var aside: (WireMessage, Peer) throws(WireError) -> Bool = { _, _ in false }
     /// What to tell readers of the progress of open sessions, with each heartbeat.
     public var progress: () -> [Adreact_V1_SessionProgress] = { [] }
 
@@ -77,12 +81,34 @@ public final class PublishingEnd {
 
     /// Sends something outside the log to every reader that wants such things.
     public func sendTransient(_ message: WireMessage) {
-        for peer in publisher.transientPeers { loop.send([message.envelopeBytes, message.body], to: peer) }
+        for peer in publisher.transientPeers { send(message, to: peer) }
     }
+
+    // MARK: State, for those who watch
+
+    public var counters: Publisher<Peer, WireMessage>.Counters { publisher.counters }
+    public var queuedBytes: Int { publisher.byteCount }
+    public func queuedBytes(session: String) -> Int { publisher.byteCount(session: session) }
+    public var readers: [(group: String, member: String, creditBytes: Int)] { publisher.readers }
+    public var groupNames: Set<String> { publisher.groupNames }
+    public var sessionNames: [String] { publisher.sessionNames }
+    /// The peer that this end connected to, if it reads, and so is there.
+    public var peerToTell: [Peer] { connectedPeer.map { publisher.peers.contains($0) ? [$0] : [] } ?? [] }
+
+    /// Media time between the newest entry of a session and the oldest that a group has not acknowledged, in nanoseconds.
+    public func lagNanoseconds(of group: String, session: String) -> Int64 {
+        guard let kept = publisher.unacknowledged(by: group, session: session) else { return 0 }
+        let newest = kept.newest.envelope
+        return max(0, newest.mediaStartNanoseconds + newest.mediaDurationNanoseconds - kept.oldest.envelope.mediaStartNanoseconds)
+    }
+
+    // MARK: -
 
     private func received(_ frames: SocketLoop.Frames, from peer: Peer) {
         do throws(WireError) {
-            perform(publisher.receive(try ReaderMessage(WireMessage(frames: frames)), from: peer, now: SocketLoop.now()))
+            let message = try WireMessage(frames: frames)
+            if try aside(message, peer) { return }
+            perform(publisher.receive(try ReaderMessage(message), from: peer, now: SocketLoop.now()))
             acknowledged()
         } catch {
             rejected(error)
@@ -134,6 +160,7 @@ public final class PublishingEnd {
     }
 
     private func send(_ message: WireMessage, to peer: Peer) {
+        traffic.count(message)
         if !loop.send([message.envelopeBytes, message.body], to: peer) { deaf.insert(peer) }
     }
 

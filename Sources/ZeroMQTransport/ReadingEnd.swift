@@ -11,6 +11,8 @@ public final class ReadingEnd {
     private let binds: Bool
     private var reader: Reader<Peer, WireMessage>
     private let rejected: (WireError) -> Void
+    /// What was received.
+    public private(set) var traffic = Traffic()
 
     /// Called with every entry of every log, once and in order.
     public var delivered: (Delivery) -> Void = { _ in }
@@ -18,9 +20,14 @@ public final class ReadingEnd {
     public var transient: (WireMessage) -> Void = { _ in }
     /// Called when a publisher says that nothing of a session will come any more.
     public var over: (_ session: String) -> Void = { _ in }
+    /// Offered each message that comes; returns whether it was not of the log protocol, and has been seen to.
+    public var aside: (WireMessage, Peer) throws(WireError) -> Bool = { _, _ in false }
     public var progressed: ([Adreact_V1_SessionProgress]) -> Void = { _ in }
 
     public var counters: Reader<Peer, WireMessage>.Counters { reader.counters }
+    public var group: String { reader.subscription.group }
+    /// The publisher that this end connected to, if it is there.
+    public var peerToTell: [Peer] { binds ? [] : reader.livePublishers(now: SocketLoop.now()) }
 
     /// Binds `endpoint` and subscribes to whoever comes, or connects to it and subscribes there.
     public init(
@@ -50,7 +57,10 @@ public final class ReadingEnd {
 
     private func received(_ frames: SocketLoop.Frames, from peer: Peer) {
         do throws(WireError) {
-            switch try FromPublisher(WireMessage(frames: frames)) {
+            let message = try WireMessage(frames: frames)
+            if try aside(message, peer) { return }
+            traffic.count(message)
+            switch try FromPublisher(message) {
             case .log(let message):
                 perform(reader.receive(message, from: peer, now: SocketLoop.now()))
             case .transient(let message):

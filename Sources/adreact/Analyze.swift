@@ -129,7 +129,8 @@ final class PrivatePipeline: Sendable {
         logger.logLevel = .warning
         supervisor = Supervisor(environment: endpoints.merging(quiet) { $1 }, logger: logger)
         reader = try TimelineReader(
-            endpoint: "ipc://\(folder)/timeline", group: nil, fromStart: true, wantsOpenWindows: false, instance: "adreact",
+            endpoint: "ipc://\(folder)/timeline", group: nil, fromStart: true, wantsOpenWindows: false, node: "adreact",
+            instance: NodeOptions.instance("adreact"),
             logger: logger)
         for program in programs(folder) {
             do { try supervisor.start(program) } catch {

@@ -40,7 +40,7 @@ struct Sink: AsyncParsableCommand {
         let reader = try NodeProcess.opening {
             try TimelineReader(
                 endpoint: options.timelineEndpoint, group: group, fromStart: fromStart, wantsOpenWindows: provisional,
-                instance: NodeOptions.instance("sink"), logger: options.logger("sink"))
+                node: "sink", instance: NodeOptions.instance("sink"), logger: options.logger("sink"))
         }
         let receive = try receiver()
         let limit = exitAfter ?? .max
@@ -83,7 +83,7 @@ struct Sink: AsyncParsableCommand {
         return { message in
             switch (format, message) {
             case (.jsonl, .event(_, .window(let window))): try Self.print(TimelineJSON.line(window))
-            case (.text, .event(_, .window(let window))): try Self.print(Self.sentence(window))
+            case (.text, .event(_, .window(let window))): try Self.print(TimelineText.line(window))
             case (.csv, .event(_, .second(let row))): try Self.print(TimelineCSV.line(row))
             case (.text, .began(let info)): try Self.print("\(info.name): \(info.sourceName)")
             case (_, .ended(let session, _, let failure?)): _ = NodeProcess.end(failure.exitCode, "\(session): \(failure)")
@@ -91,14 +91,6 @@ struct Sink: AsyncParsableCommand {
             default: break
             }
         }
-    }
-
-    private static func sentence(_ window: TimelineWindow) -> String {
-        String(
-            format: "%8.2f s to %8.2f s  %@  %@  %.2f%@", Double(window.startNanoseconds) / 1e9, Double(window.endNanoseconds) / 1e9,
-            window.lane.description.padding(toLength: 5, withPad: " ", startingAt: 0),
-            window.label.description.padding(toLength: 8, withPad: " ", startingAt: 0), window.probabilities[window.label],
-            window.isFinal ? "" : "  (open)")
     }
 
     /// A line at once, so that whoever reads the pipe gets it now; a reader that went away ends the sink.

@@ -26,8 +26,6 @@ public final class FusionService: @unchecked Sendable {
         public var keepDays = 30
         /// How much of finished timelines is kept, in the journal and in memory, in bytes.
         public var keepBytes = 100 << 20
-        /// Seconds since 1970: only what is kept depends on it.
-        public var unixSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
         public init(evidenceEndpoint: String, timelineEndpoint: String, journalPath: String?) {
             self.evidenceEndpoint = evidenceEndpoint
@@ -43,6 +41,7 @@ public final class FusionService: @unchecked Sendable {
         case moved(GroupPlace)
         case rewound(group: String)
         case expire
+        case report
     }
 
     /// How often what is too old is looked for, in seconds of the wall clock.
@@ -52,6 +51,7 @@ public final class FusionService: @unchecked Sendable {
     private let instance: String
     private let logger: Logger
     private let rejections: Rejections
+    private let clock: WallClock
     private let journal: EvidenceJournal
     private let inbox = Mailbox<Work>()
     private let loop: SocketLoop
@@ -64,17 +64,23 @@ public final class FusionService: @unchecked Sendable {
     private var nextLook = 0.0
     /// Whether the worker has been asked for open windows, and has not got round to it: it may be waiting for a disk.
     private var provisionalIsDue = false
+    private var nextReport = 0.0
+    private var reportIsDue = false
+    private let status: StatusBoard
+    private var latestReport = StatusBoard.Report()
     // On the worker's thread:
     private var sessions: [String: SessionFusion] = [:]
     private var timelines: [String: [WireMessage]] = [:]
     private var overSessions: Set<String> = []
     private var retention: Retention
+    private var figures = FusionFigures()
 
     /// - Throws: `TransportError` or `SessionFailure` where an endpoint or the journal cannot be opened.
-    public init(_ settings: Settings, instance: String, logger: Logger) throws {
+    public init(_ settings: Settings, instance: String, logger: Logger, clock: WallClock = .system) throws {
         self.settings = settings
         self.instance = instance
         self.logger = logger
+        self.clock = clock
         rejections = Rejections(logger)
         journal = try EvidenceJournal(path: settings.journalPath)
         retention = Retention(.init(keepDays: settings.keepDays, keepBytes: settings.keepBytes), finished: try journal.finished())
@@ -88,6 +94,10 @@ public final class FusionService: @unchecked Sendable {
                 group: "fusion-node", member: "fusion-node", sharing: .everything, tracks: Set(Lane.allCases.map(\.rawValue)),
                 creditBytes: settings.creditBytes),
             rejected: rejected)
+        status = StatusBoard(loop, node: "fusion-node", instance: instance, clock: clock, rejections: rejections)
+        status.attach(evidence, endpoint: "evidence")
+        status.attach(timeline, endpoint: "timeline")
+        status.report = { [unowned self] in latestReport }
         evidence.delivered = { [inbox] in inbox.put(.delivery($0)) }
         timeline.progress = { [unowned self] in Array(progress.values) }
         timeline.moved = { [inbox] in inbox.put(.moved($0)) }
@@ -100,6 +110,11 @@ public final class FusionService: @unchecked Sendable {
             if now >= nextLook {
                 nextLook = now + 1
                 inbox.put(.lookForSilence)
+            }
+            if now >= nextReport, !reportIsDue {
+                nextReport = now + 1
+                reportIsDue = true
+                inbox.put(.report)
             }
             guard now >= nextProvisional, !provisionalIsDue, timeline.hasTransientReaders else { return }
             nextProvisional = now + settings.provisionalSeconds
@@ -128,7 +143,7 @@ public final class FusionService: @unchecked Sendable {
 
     /// Takes up where an earlier life left off. Before `start`, so no thread is in the way.
     private func recover() throws {
-        let expired = retention.expire(unixSeconds: settings.unixSeconds())
+        let expired = retention.expire(unixSeconds: clock.unixNanoseconds / 1_000_000_000)
         try journal.expire(dropped: expired.dropped, forgotten: expired.forgotten)
         for (log, next) in try journal.positions() { evidence.restore(log, next: next) }
         try journal.dropStrayPlaces()
@@ -136,7 +151,8 @@ public final class FusionService: @unchecked Sendable {
         overSessions = Set(try journal.finished().map(\.session))
         for session in overSessions { evidence.finish(session: session) }
         try journal.forEachTimelineMessage { publish($0) }
-        try journal.forEachEvidence { apply($0) }
+        // When their windows were first published is not known any more.
+        try journal.forEachEvidence { apply($0, publishUnixNanoseconds: 0) }
         if !sessions.isEmpty { logger.notice("resumed \(sessions.count) open sessions from the journal") }
     }
 
@@ -146,7 +162,7 @@ public final class FusionService: @unchecked Sendable {
             store(deliveries.filter { !overSessions.contains($0.log.session) })
             let now = SocketLoop.now()
             for delivery in deliveries {
-                apply(delivery.payload)
+                apply(delivery.payload, publishUnixNanoseconds: clock.unixNanoseconds)
                 sessions[delivery.log.session]?.hear(delivery.payload, now: now)
             }
             let finished = timelines.keys.filter { sessions[$0]?.isOver == true }
@@ -165,6 +181,7 @@ public final class FusionService: @unchecked Sendable {
         for case .expire in work { expire() }
         if work.contains(where: { if case .lookForSilence = $0 { true } else { false } }) { giveUpSilentLanes() }
         for case .showOpenWindows in work { showOpenWindows() }
+        for case .report in work { report() }
     }
 
     /// Until it is stored, nothing is acknowledged: with a full disk the pipeline waits, and loses nothing.
@@ -180,7 +197,7 @@ public final class FusionService: @unchecked Sendable {
             let losses = sessions[name]?.silentLanes(now: now, idleSeconds: settings.idleSeconds, abandonSeconds: settings.abandonSeconds) ?? []
             guard !losses.isEmpty else { continue }
             untilWritten { try journal.store(losses.map { ($0, 1) }) }
-            for loss in losses { apply(loss) }
+            for loss in losses { apply(loss, publishUnixNanoseconds: clock.unixNanoseconds) }
             if sessions[name]?.isOver == true {
                 finish(name)
                 loop.post { [self] in evidence.finish(session: name) }
@@ -227,7 +244,7 @@ public final class FusionService: @unchecked Sendable {
 
     /// Lets go of finished sessions that are too old or too much.
     private func expire() {
-        let expired = retention.expire(unixSeconds: settings.unixSeconds())
+        let expired = retention.expire(unixSeconds: clock.unixNanoseconds / 1_000_000_000)
         guard expired != Retention.Expired() else { return }
         untilWritten { try journal.expire(dropped: expired.dropped, forgotten: expired.forgotten) }
         overSessions.subtract(expired.forgotten)
@@ -238,17 +255,20 @@ public final class FusionService: @unchecked Sendable {
         logger.info("let go of \(expired.dropped.count) timelines for space, of \(expired.forgotten.count) sessions for age")
     }
 
-    private func apply(_ message: WireMessage) {
+    private func apply(_ message: WireMessage, publishUnixNanoseconds: Int64) {
         let name = message.envelope.session
         guard !overSessions.contains(name) else { return }
         var session = sessions[name] ?? SessionFusion(name: name, instance: instance, settings: settings.fusion)
         sessions[name] = nil
         do {
             for message in try session.receive(message) {
+                let message = message.published(at: publishUnixNanoseconds)
+                if publishUnixNanoseconds > 0 { figures.note(message) }
                 timelines[name, default: []].append(message)
                 publish(message)
             }
         } catch {
+            figures.ignoredCount += 1
             rejections.report(.malformed("session \(name), evidence: \(error)"))
         }
         sessions[name] = session
@@ -256,8 +276,9 @@ public final class FusionService: @unchecked Sendable {
 
     private func finish(_ name: String) {
         let messages = timelines[name] ?? []
-        let now = settings.unixSeconds()
+        let now = clock.unixNanoseconds / 1_000_000_000
         untilWritten { try journal.finish(session: name, timeline: messages, unixSeconds: now) }
+        figures.finish(name, sessions[name])
         sessions[name] = nil
         timelines[name] = nil
         overSessions.insert(name)
@@ -268,10 +289,19 @@ public final class FusionService: @unchecked Sendable {
 
     private func showOpenWindows() {
         for name in sessions.keys {
-            let windows = sessions[name]?.provisional() ?? []
+            let windows = (sessions[name]?.provisional() ?? []).map { $0.published(at: clock.unixNanoseconds) }
+            for window in windows { figures.note(window) }
             loop.post { [self] in for window in windows { timeline.sendTransient(window) } }
         }
         loop.post { [self] in provisionalIsDue = false }
+    }
+
+    private func report() {
+        let report = figures.report(Array(sessions.values))
+        loop.post { [self] in
+            latestReport = report
+            reportIsDue = false
+        }
     }
 
     private func publish(_ message: WireMessage) {
@@ -283,5 +313,14 @@ public final class FusionService: @unchecked Sendable {
             default: timeline.append(log, sequence: message.envelope.sequence, message)
             }
         }
+    }
+}
+
+extension WireMessage {
+    /// As it is published: 0 where it is not known when that was.
+    fileprivate func published(at unixNanoseconds: Int64) -> WireMessage {
+        var envelope = envelope
+        envelope.publishUnixNanoseconds = unixNanoseconds
+        return WireMessage(envelope, body: body)
     }
 }

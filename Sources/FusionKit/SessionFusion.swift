@@ -17,11 +17,16 @@ package struct SessionFusion {
     private var laneEnds: [Lane: Int64] = [:]
     private var failures: [Lane: Adreact_V1_Failure] = [:]
     package private(set) var isOver = false
-    private var newestCapture: Int64 = 0
     /// When something was last heard of a lane, in seconds of a monotonic clock.
     private var heard: [Lane: Double] = [:]
     /// Evidence of a lane that fusion itself gave up stands in a log of this number.
     private static let missingSegment = UInt32.max
+    private var captures = CaptureTimes()
+    /// End of the newest media that any lane has examined.
+    private var newestNanoseconds: Int64 = 0
+    /// Evidence that came after its time was final, by lane.
+    private(set) var late: [Lane: Int] = [:]
+    var hasFailed: Bool { !failures.isEmpty }
 
     package init(name: String, instance: String, settings: FusionSettings) {
         self.name = name
@@ -33,7 +38,6 @@ package struct SessionFusion {
     package mutating func receive(_ message: WireMessage) throws -> [WireMessage] {
         let envelope = message.envelope
         guard let lane = Lane(rawValue: envelope.track) else { throw WireError.malformed("evidence of a track '\(envelope.track)'") }
-        newestCapture = max(newestCapture, envelope.captureUnixNanoseconds)
         switch envelope.kind {
         case .info:
             // Announced anew, further on: a node that came back begins there, and what lies between is lost.
@@ -133,6 +137,17 @@ package struct SessionFusion {
         }
     }
 
+    /// How far each lane is, and by how much the slowest lags behind the newest evidence of any.
+    var status: Adreact_V1_SessionStatus {
+        let open = progress.coveredNanoseconds.filter { $0.value < .max }
+        return .with {
+            $0.session = name
+            $0.live = session?.live ?? false
+            $0.reachedNanoseconds = open.merging(["received": newestNanoseconds]) { $1 }
+            $0.lagNanoseconds = max(0, newestNanoseconds - (open.values.min() ?? newestNanoseconds))
+        }
+    }
+
     // MARK: -
 
     private mutating func begin(_ message: WireMessage) throws -> [WireMessage] {
@@ -148,22 +163,33 @@ package struct SessionFusion {
     private mutating func add(_ message: WireMessage, _ lane: Lane) throws {
         switch lane {
         case .voice:
-            if let evidence = VoiceEvidence(try message.decode(Adreact_V1_VoiceWindow.self), index: message.envelope.sequence) {
-                try fusion.add(evidence)
-            }
+            let window = try message.decode(Adreact_V1_VoiceWindow.self)
+            if let evidence = VoiceEvidence(window, index: message.envelope.sequence) { note(try fusion.add(evidence), lane) }
+            note(window, message)
         case .face:
-            try fusion.add(FaceEvidence(try message.decode(Adreact_V1_FaceFrame.self)))
+            let frame = try message.decode(Adreact_V1_FaceFrame.self)
+            note(try fusion.add(FaceEvidence(frame)), lane)
+            note(frame, message)
         case .pulse:
-            if let evidence = PulseEvidence(try message.decode(Adreact_V1_PulseClip.self), index: message.envelope.sequence) {
-                try fusion.add(evidence)
-            }
+            let clip = try message.decode(Adreact_V1_PulseClip.self)
+            if let evidence = PulseEvidence(clip, index: message.envelope.sequence) { note(try fusion.add(evidence), lane) }
+            note(clip, message)
         }
+    }
+
+    private mutating func note(_ admission: Admission, _ lane: Lane) {
+        if admission == .late { late[lane, default: 0] += 1 }
+    }
+
+    private mutating func note(_ evidence: some TimedEvidence, _ message: WireMessage) {
+        captures.note(message.envelope.captureUnixNanoseconds, at: evidence.mediaEndNanoseconds)
     }
 
     private mutating func cover(_ log: LogID, _ lane: Lane, upTo end: Int64) throws -> [WireMessage] {
         let start = examined[log] ?? 0
         guard end > start else { return [] }
         examined[log] = end
+        newestNanoseconds = max(newestNanoseconds, end)
         return outputs(try fusion.cover(lane, startNanoseconds: start, endNanoseconds: end))
     }
 
@@ -225,7 +251,7 @@ package struct SessionFusion {
         var envelope = envelope
         envelope.mediaStartNanoseconds = start
         envelope.mediaDurationNanoseconds = end - start
-        envelope.captureUnixNanoseconds = newestCapture
+        envelope.captureUnixNanoseconds = captures.capture(at: end)
         envelope.sourceInstance = instance
         return WireMessage(envelope, body: body)
     }

@@ -8,7 +8,7 @@ package final class Rejections: Sendable {
     static let pauseSeconds = 10.0
 
     private struct State {
-        var counts = ["malformed": 0, "version": 0, "unexpected": 0]
+        var counts = ["malformed": 0, "version": 0, "unexpected": 0, "refused": 0]
         var nextReport = 0.0
     }
 
@@ -39,6 +39,7 @@ extension WireError {
         case .malformed: "malformed"
         case .version: "version"
         case .unexpected: "unexpected"
+        case .refused: "refused"
         }
     }
 }

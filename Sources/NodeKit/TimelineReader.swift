@@ -74,7 +74,7 @@ public final class TimelineReader: @unchecked Sendable {
     ///   - group: readers of one group name share one place in the timeline, and resume there; `nil`: by itself, from the start.
     ///   - fromStart: the group begins anew.
     ///   - wantsOpenWindows: also windows that are not final yet.
-    ///   - node: what `adreact status` calls this program.
+    ///   - node: what kind of program `adreact status` is to call this one.
     public init(
         endpoint: String, group: String?, fromStart: Bool, wantsOpenWindows: Bool, node: String = "sink", instance: String, logger: Logger,
         clock: WallClock = .system

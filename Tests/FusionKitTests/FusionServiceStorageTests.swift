@@ -15,9 +15,9 @@ import ZeroMQTransport
         let clock = Mutex<Int64>(1000)
         var settings = world.settings
         settings.keepBytes = 1
-        settings.unixSeconds = { clock.withLock { $0 } }
+        let wallClock = WallClock { clock.withLock { $0 } * 1_000_000_000 }
         do {
-            let service = try world.start(settings)
+            let service = try world.start(settings, clock: wallClock)
             defer { service.stop() }
             try world.analyse("a")
             try world.analyse("b")
@@ -28,7 +28,7 @@ import ZeroMQTransport
             #expect(try world.sessions(1) == ["c"])
         }
         do {
-            let service = try world.start(settings)
+            let service = try world.start(settings, clock: wallClock)
             defer { service.stop() }
             try world.send("a").waitUntilAcknowledged()
             #expect(try world.sessions(1) == ["c"], "after a restart it knows less than before")
@@ -36,7 +36,7 @@ import ZeroMQTransport
         // A month later the name is free again.
         clock.withLock { $0 += 31 * 86_400 }
         settings.keepBytes = 1 << 20
-        let service = try world.start(settings)
+        let service = try world.start(settings, clock: wallClock)
         defer { service.stop() }
         try world.analyse("a")
         try world.analyse("d")
@@ -101,9 +101,10 @@ private final class World: @unchecked Sendable {
 
     deinit { for node in nodes { node.stop() } }
 
-    func start(_ settings: FusionService.Settings) throws -> FusionService {
+    func start(_ settings: FusionService.Settings, clock: WallClock = .system) throws -> FusionService {
         let log = log
-        let service = try FusionService(settings, instance: "fusion-\(UInt32.random(in: .min ... .max))", logger: Logger(label: "test") { _ in log })
+        let service = try FusionService(
+            settings, instance: "fusion-\(UInt32.random(in: .min ... .max))", logger: Logger(label: "test") { _ in log }, clock: clock)
         service.start()
         return service
     }

@@ -156,6 +156,7 @@ extension Metrics {
         set(.duplicatesIgnored, end.counters.duplicates, labels)
         set(.holesFound, end.counters.holes, labels)
         set(.publisherRestarts, end.counters.publisherRestarts, labels)
+        set(.messagesDropped, end.counters.refused, labels.merging(["reason": "beyond-limits"]) { $1 })
     }
 
     fileprivate mutating func addProcess() {

@@ -4,7 +4,8 @@ public enum SpeechGateMethod: Sendable {
     case energy
     /// By Silero's network alone.
     case silero(SileroNetwork)
-    /// Energy finds the stretch, and Silero's network must hear a voice in it.
+    /// Energy finds the stretch, and Silero's network must hear a voice in it; where there is none, the stretch that Silero's
+    /// network finds: quiet syllables cut what energy finds too short.
     case both(SileroNetwork)
 }
 
@@ -59,12 +60,21 @@ struct WindowGate {
     ) throws -> SpeechGate.Finding {
         switch method {
         case .energy: return energy.find(in: window, audibleSamples: audibleSamples)
-        case .silero: return try findVoice(in: window, startSample: startSample, audibleSamples: audibleSamples)
+        case .silero:
+            guard energy.exceedsFloor(window) else { return .skipped(.silence) }
+            return try findVoice(in: window, startSample: startSample, audibleSamples: audibleSamples)
         case .both:
             let finding = energy.find(in: window, audibleSamples: audibleSamples)
-            guard case .speech(let speech) = finding else { return finding }
-            return try voiceShare(of: speech, windowStart: startSample, windowSamples: window.count) >= settings.leastVoiceShare
-                ? finding : .skipped(.notSpeech)
+            if finding == .skipped(.silence) { return finding }
+            if case .speech(let speech) = finding,
+                try voiceShare(of: speech, windowStart: startSample, windowSamples: window.count) >= settings.leastVoiceShare
+            {
+                return finding
+            }
+            let voice = try findVoice(in: window, startSample: startSample, audibleSamples: audibleSamples)
+            if case .speech = voice { return voice }
+            if case .speech = finding { return .skipped(.notSpeech) }
+            return finding
         }
     }
 
@@ -82,7 +92,6 @@ struct WindowGate {
     private mutating func findVoice(
         in window: UnsafeBufferPointer<Float>, startSample: Int64, audibleSamples: Int
     ) throws -> SpeechGate.Finding {
-        guard energy.exceedsFloor(window) else { return .skipped(.silence) }
         guard let chunks = try activity?.chunks(in: startSample..<startSample + Int64(window.count)) else { return .skipped(.notSpeech) }
         var stretches: [Range<Int>] = []
         var isVoice = false

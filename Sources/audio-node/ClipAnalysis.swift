@@ -24,8 +24,8 @@ struct ClipAnalysis {
         var patient = settings
         patient.gate.shortestSpeechSeconds = 0.1
         patient.gate.leastFluctuationDB = 0
-        patient.gate.voiceProbability = 0.3
-        patient.gate.leastVoiceShare = 0.05
+        patient.gate.voiceProbability = 0.2
+        patient.gate.leastVoiceShare = 0.03
         return try analyze(path, settings: patient)
     }
 

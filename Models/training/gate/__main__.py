@@ -22,6 +22,7 @@ from . import sounds
 
 GATES = ["energy", "silero", "both"]
 SECONDS = 60
+PARTS = ["sounds", "clips", "noise"]
 SEEDS = (1, 2, 3)
 
 
@@ -108,11 +109,69 @@ def row(name, cells):
     print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
+def print_header(about, first):
+    print(f"\n{about}\n\n| {first} | " + " | ".join(GATES) + " |\n|---|" + "---:|" * len(GATES), flush=True)
+
+
+def measure_sounds(node, folder):
+    print_header(f"Sounds without speech, {SECONDS} s each, {len(SEEDS)} takes: share of the time that is taken for speech (windows of speech).", "sound")
+    steady = {
+        "silence": lambda seconds, seed: np.zeros(seconds * sounds.RATE),
+        "white noise, -60 dBFS": lambda seconds, seed: sounds.at_level(sounds.white(seconds, seed), -60),
+        "white noise, -30 dBFS": lambda seconds, seed: sounds.at_level(sounds.white(seconds, seed), -30),
+        "pink noise, -40 dBFS": lambda seconds, seed: sounds.at_level(sounds.pink(seconds, seed), -40),
+    }
+    made = {**sounds.MUSIC, **sounds.OTHER}
+    for name in [*steady, *made]:
+        paths = []
+        for seed in SEEDS:
+            samples = steady[name](SECONDS, seed) if name in steady else sounds.at_level(made[name](SECONDS, seed), -25)
+            paths.append(f"{folder}/{seed}.wav")
+            write(paths[-1], samples)
+        cells = []
+        for gate in GATES:
+            found = windows(node, gate, paths)
+            share = np.mean([speech_mask(found[path], SECONDS * 100).mean() for path in paths])
+            count = sum("speechStartSeconds" in line for path in paths for line in found[path])
+            cells.append(f"{100 * share:.1f} % ({count})")
+        row(name, cells)
+
+
+def measure_clips(node, clips):
+    print_header("Share of the clips in which speech is found (as clips cut by hand, where a short word will do).", "clips")
+    for name, paths in clips.items():
+        cells = []
+        for gate in GATES:
+            shares = []
+            for by_hand in (False, True):
+                found = windows(node, gate, paths, by_hand)
+                shares.append(np.mean([any("speechStartSeconds" in line for line in found[path]) for path in paths]))
+            cells.append(f"{100 * shares[0]:.1f} % ({100 * shares[1]:.1f} %)")
+        row(f"{name}, {len(paths)}", cells)
+
+
+def measure_noise(node, clips, folder):
+    print_header("Speech at -35 dBFS in white noise at -55 dBFS: share of its time that is found (of the pauses, taken for speech).", "speech")
+    for name, paths in clips.items():
+        if name == "TUREV":
+            continue  # single words, shorter than the shortest speech
+        stream, truth = speech_in_noise(random.Random(0).sample(paths, min(25, len(paths))), seed=5)
+        path = f"{folder}/stream.wav"
+        write(path, stream)
+        spoken = filled(truth)
+        cells = []
+        for gate in GATES:
+            mask = speech_mask(windows(node, gate, [path])[path], len(truth))
+            cells.append(f"{100 * mask[spoken].mean():.1f} % ({100 * mask[~spoken].mean():.1f} %)")
+        row(name, cells)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--node", required=True)
-    parser.add_argument("--speech", nargs="*", default=[])
+    parser.add_argument("--node", required=True, help="the program audio-node")
+    parser.add_argument("--speech", nargs="*", default=[], help="folders of clips")
     parser.add_argument("--clips-per-corpus", type=int, default=300)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     options = parser.parse_args()
 
     everything = collections.defaultdict(list)
@@ -126,54 +185,12 @@ def main():
         clips["RAVDESS, anger and fear, strong"] = [path for path in everything["RAVDESS"] if is_loud(path)]
 
     with tempfile.TemporaryDirectory() as folder:
-        print(f"Sounds without speech, {SECONDS} s each: share of the time that is taken for speech (windows of speech).\n")
-        print("| sound | " + " | ".join(GATES) + " |\n|---|" + "---:|" * len(GATES))
-        steady = {
-            "silence": [np.zeros(SECONDS * sounds.RATE)],
-            "white noise, -60 dBFS": [sounds.at_level(sounds.white(SECONDS, s), -60) for s in SEEDS],
-            "white noise, -30 dBFS": [sounds.at_level(sounds.white(SECONDS, s), -30) for s in SEEDS],
-            "pink noise, -40 dBFS": [sounds.at_level(sounds.pink(SECONDS, s), -40) for s in SEEDS],
-        }
-        made = {**sounds.MUSIC, **sounds.OTHER}
-        for name in [*steady, *made]:
-            takes = steady[name] if name in steady else [sounds.at_level(made[name](SECONDS, s), -25) for s in SEEDS]
-            paths = []
-            for number, samples in enumerate(takes):
-                paths.append(f"{folder}/{number}.wav")
-                write(paths[-1], samples)
-            cells = []
-            for gate in GATES:
-                found = windows(options.node, gate, paths)
-                share = np.mean([speech_mask(found[path], SECONDS * 100).mean() for path in paths])
-                count = sum("speechStartSeconds" in line for path in paths for line in found[path])
-                cells.append(f"{100 * share:.1f} % ({count})")
-            row(name, cells)
-
-        print("\nSpeech: share of the clips in which speech is found (in clips cut by hand, where a short word will do).\n")
-        print("| clips | " + " | ".join(GATES) + " |\n|---|" + "---:|" * len(GATES))
-        for name, paths in clips.items():
-            cells = []
-            for gate in GATES:
-                shares = []
-                for by_hand in (False, True):
-                    found = windows(options.node, gate, paths, by_hand)
-                    shares.append(np.mean([any("speechStartSeconds" in line for line in found[path]) for path in paths]))
-                cells.append(f"{100 * shares[0]:.1f} % ({100 * shares[1]:.1f} %)")
-            row(f"{name}, {len(paths)} clips", cells)
-
-        print("\nSpeech at -35 dBFS in white noise at -55 dBFS: share of its time that is found (of the pauses taken for speech).\n")
-        print("| speech | " + " | ".join(GATES) + " |\n|---|" + "---:|" * len(GATES))
-        for name, paths in clips.items():
-            if name == "TUREV":
-                continue  # single words, shorter than the shortest speech
-            stream, truth = speech_in_noise(random.Random(0).sample(paths, min(25, len(paths))), seed=5)
-            write(f"{folder}/stream.wav", stream)
-            cells = []
-            for gate in GATES:
-                mask = speech_mask(windows(options.node, gate, [f"{folder}/stream.wav"])[f"{folder}/stream.wav"], len(truth))
-                spoken = filled(truth)
-                cells.append(f"{100 * mask[spoken].mean():.1f} % ({100 * mask[~spoken].mean():.1f} %)")
-            row(name, cells)
+        if "sounds" in options.parts:
+            measure_sounds(options.node, folder)
+        if "clips" in options.parts:
+            measure_clips(options.node, clips)
+        if "noise" in options.parts:
+            measure_noise(options.node, clips, folder)
 
 
 main()

@@ -96,7 +96,7 @@ struct WindowGate {
         var stretches: [Range<Int>] = []
         var isVoice = false
         for (samples, probability) in zip(chunks.samples, chunks.probabilities) {
-            isVoice = probability > (isVoice ? settings.pauseProbability : settings.voiceProbability)
+            isVoice = probability > (isVoice ? min(settings.pauseProbability, settings.voiceProbability) : settings.voiceProbability)
             guard isVoice else { continue }
             let start = Int(samples.lowerBound - startSample)
             let end = min(Int(samples.upperBound - startSample), audibleSamples)

@@ -66,7 +66,7 @@ class MetricsTest(unittest.TestCase):
 class NetworkTest(unittest.TestCase):
     def setUp(self):
         torch.manual_seed(1)
-        self.network = VoiceNetwork(Encoder(1)).eval()
+        self.network = VoiceNetwork(Encoder(2)).eval()
         self.image = torch.randn(1, 80, 2 * STEPS)
         self.weights = torch.zeros(1, STEPS)
         self.weights[0, 40:90] = 1 / 50
@@ -81,7 +81,7 @@ class NetworkTest(unittest.TestCase):
             torch.testing.assert_close(one, two)
 
     def test_a_persons_mean_may_be_taken_out_of_the_relative_logits(self):
-        embeddings = torch.randn(5, 768)
+        embeddings = torch.randn(5, self.network.embedding)
         with torch.no_grad():
             relative = self.network.relative_head(embeddings)
             torch.testing.assert_close(relative - relative.mean(0), self.network.relative_head(embeddings - embeddings.mean(0)), atol=1e-5, rtol=1e-5)

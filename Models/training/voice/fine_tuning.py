@@ -13,14 +13,14 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from .batches import EMOTIONS, Batch, Sampler, emotion_number, speech_bounds
+from .batches import EMOTIONS, Batch, Sampler, speech_bounds
 from .features import Features
-from .voice_network import EMBEDDING, VoiceNetwork
+from .voice_network import VoiceNetwork
 from .whisper_encoder import STEPS, Encoder
 
 SETTINGS = {
-    "layers": 2, "steps": 1500, "groups": 4, "group": 12, "encoderRate": 1e-4, "layerDecay": 0.5, "headRate": 2e-4, "weightDecay": 0.05,
-    "dropout": 0.3, "labelSmoothing": 0.1, "averaging": 0.99, "corpusPower": 0.5, "emotionShare": 0.5, "regularisation": 0.0003,
+    "layers": 2, "steps": 200, "groups": 3, "group": 12, "longestSteps": 72, "encoderRate": 1e-4, "layerDecay": 0.5, "headRate": 2e-4, "weightDecay": 0.05,
+    "dropout": 0.3, "labelSmoothing": 0.1, "averaging": 0.97, "corpusPower": 0.5, "emotionShare": 0.5, "plainRegularisation": 0.0001, "relativeRegularisation": 0.0005,
 }
 
 
@@ -30,17 +30,17 @@ class Trainee(nn.Module):
     def __init__(self, encoder: Encoder, settings: dict):
         super().__init__()
         self.network = VoiceNetwork(encoder)
-        self.register_buffer("mean", torch.zeros(EMBEDDING))
-        self.register_buffer("deviation", torch.ones(EMBEDDING))
+        size = self.network.embedding
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("deviation", torch.ones(size))
         self.dropout = nn.Dropout(settings["dropout"])
-        self.plain, self.relative = nn.Linear(EMBEDDING, 3 + len(EMOTIONS)), nn.Linear(EMBEDDING, 3 + len(EMOTIONS))
+        self.plain, self.relative = nn.Linear(size, 3 + len(EMOTIONS)), nn.Linear(size, 3 + len(EMOTIONS))
         self.group = settings["group"]
 
     @torch.no_grad()
     def probe(self, data: Features, embeddings: np.ndarray, settings: dict) -> None:
         """The heads that are best without any fine-tuning, from the embeddings of the encoder as it came."""
         weights = balanced_weights(data, settings["corpusPower"])
-        emotions = np.array([emotion_number(clip.emotion) for clip in data.clips])
         self.mean.copy_(torch.from_numpy(np.average(embeddings, axis=0, weights=weights)))
         self.deviation.copy_(torch.from_numpy(embeddings.std(axis=0) + 1e-4))
         standard = (embeddings - self.mean.numpy()) / self.deviation.numpy()
@@ -48,15 +48,14 @@ class Trainee(nn.Module):
         for speaker in set(data.speakers):
             rows = data.speakers == speaker
             centred[rows] -= np.average(standard[rows], axis=0, weights=weights[rows])
-        for head, inputs in ((self.plain, standard), (self.relative, centred)):
-            for part, labels in ((slice(0, 3), data.labels), (slice(3, None), emotions)):
-                regression = LogisticRegression(C=settings["regularisation"], max_iter=200, tol=1e-3)
-                regression.fit(inputs, labels, sample_weight=weights)
-                classes = torch.from_numpy(regression.classes_) + (part.start or 0)
-                head.bias[part] = -5.0  # for an emotion that no corpus shows
-                head.weight[part] = 0.0
-                head.weight[classes] = torch.from_numpy(regression.coef_.astype(np.float32))
-                head.bias[classes] = torch.from_numpy(regression.intercept_.astype(np.float32))
+        for head, inputs, strength in (
+            (self.plain, standard, settings["plainRegularisation"]), (self.relative, centred, settings["relativeRegularisation"])
+        ):
+            regression = LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(inputs, data.labels, sample_weight=weights)
+            head.weight.zero_()  # the emotions are learnt from nothing
+            head.bias.zero_()
+            head.weight[:3] = torch.from_numpy(regression.coef_.astype(np.float32))
+            head.bias[:3] = torch.from_numpy(regression.intercept_.astype(np.float32))
 
     def states(self, batch: Batch) -> torch.Tensor:
         encoder = self.network.encoder
@@ -73,8 +72,8 @@ class Trainee(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         embedding = (self.embed(batch) - self.mean) / self.deviation
-        groups = embedding.view(-1, self.group, EMBEDDING)
-        relative = (groups - groups.mean(dim=1, keepdim=True)).view(-1, EMBEDDING)
+        groups = embedding.view(-1, self.group, embedding.shape[1])
+        relative = (groups - groups.mean(dim=1, keepdim=True)).view_as(embedding)
         return self.plain(self.dropout(embedding)), self.relative(self.dropout(relative))
 
     @torch.no_grad()
@@ -130,7 +129,7 @@ def fit(data: Features, first: np.ndarray, encoder: Encoder, settings: dict, see
     trainee = Trainee(encoder, settings)
     trainee.network.encoder.conv1.requires_grad_(False)
     trainee.network.encoder.conv2.requires_grad_(False)
-    sampler = Sampler(data, settings["groups"], settings["group"], settings["corpusPower"])
+    sampler = Sampler(data, settings["groups"], settings["group"], settings["corpusPower"], settings["longestSteps"])
     trainee.probe(data, first, settings)
     groups = parameter_groups(trainee, settings)
     optimizer = torch.optim.AdamW(groups, weight_decay=settings["weightDecay"])
@@ -174,10 +173,10 @@ def fit(data: Features, first: np.ndarray, encoder: Encoder, settings: dict, see
 
 @torch.no_grad()
 def embeddings(network: VoiceNetwork, data: Features, batch: int = 32) -> np.ndarray:
-    """N x 768 of every window, as served: computed on the speech alone, which the network's masks make equal."""
+    """Of every window, as served: computed on the speech alone, which the network's masks make equal."""
     bounds = np.array(speech_bounds(data.weights))
     lengths = bounds[:, 1] - bounds[:, 0]
-    result = np.zeros((len(lengths), EMBEDDING), np.float32)
+    result = np.zeros((len(lengths), network.embedding), np.float32)
     order = np.argsort(lengths, kind="stable")
     for rows in np.split(order, range(batch, len(order), batch)):
         steps = np.minimum(bounds[rows, :1] + np.arange(lengths[rows].max()), STEPS - 1)

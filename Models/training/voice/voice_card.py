@@ -70,7 +70,7 @@ def write(out: Path, report: Report) -> None:
     layers = settings["layers"]
     card = {
         "name": "voice", "task": "voice",
-        "architecture": f"Whisper tiny's encoder, first {layers} layers, attention within the speech, attentive mean and deviation, two linear heads",
+        "architecture": f"Whisper tiny's encoder, first {layers} layers, attention within the speech, attentive mean and deviation of all layers, two linear heads",
         "input": {"shape": [-1, 80, 300]},
         "settings": {
             "sampleRateHz": model_folder.SAMPLE_RATE_HZ, "windowSamples": model_folder.WINDOW_SAMPLES, "features": "logMel",
@@ -124,8 +124,8 @@ learns from embeddings less the group's mean, and both learn the eight emotions 
     return f"""# Voice: the default network
 
 Whisper tiny's front end and the first {report.settings["layers"]} layers of its encoder (OpenAI, MIT), {report.treatment}, with
-attention within the speech only; mean and standard deviation of the 384 channels over the speech, steps weighted by attention;
-one linear layer to positive, neutral, negative (`logits`), and one for how the voice differs from the person's usual
+attention within the speech only; mean and standard deviation of the {report.settings["layers"]} x 384 channels of all layers over the speech,
+steps weighted by attention; one linear layer to positive, neutral, negative (`logits`), and one for how the voice differs from the person's usual
 (`relative_logits`), which the personal baseline uses.
 
 {table(report)}

@@ -1,20 +1,18 @@
-"""The default voice network: Whisper's first layers, attentive statistics over the speech, two linear heads."""
+"""The default voice network: Whisper's first layers, attentive statistics of their states over the speech, two linear heads."""
 
 import torch
 from torch import nn
 
 from .whisper_encoder import WIDTH, Encoder
 
-EMBEDDING = 2 * WIDTH
-
 
 class AttentiveStatistics(nn.Module):
-    """Mean and deviation of the channels over the steps of speech (N x 768), each step weighing what a linear layer on its
-    state says. Begins as the plain mean and deviation."""
+    """Mean and deviation of the channels over the steps of speech (N x 2 channels), each step weighing what a linear layer on
+    its state says. Begins as the plain mean and deviation."""
 
-    def __init__(self):
+    def __init__(self, channels: int):
         super().__init__()
-        self.score = nn.Linear(WIDTH, 1, bias=False)
+        self.score = nn.Linear(channels, 1, bias=False)
         nn.init.zeros_(self.score.weight)
 
     def forward(self, states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -31,8 +29,10 @@ class VoiceNetwork(nn.Module):
 
     def __init__(self, encoder: Encoder):
         super().__init__()
-        self.encoder, self.pool = encoder, AttentiveStatistics()
-        self.head, self.relative_head = nn.Linear(EMBEDDING, 3), nn.Linear(EMBEDDING, 3, bias=False)
+        channels = WIDTH * len(encoder.layers)
+        self.encoder, self.pool = encoder, AttentiveStatistics(channels)
+        self.embedding = 2 * channels
+        self.head, self.relative_head = nn.Linear(self.embedding, 3), nn.Linear(self.embedding, 3, bias=False)
 
     def embed(self, log_mel: torch.Tensor, speech_weights: torch.Tensor) -> torch.Tensor:
         return self.pool(self.encoder(log_mel, speech_weights), speech_weights)

@@ -75,8 +75,8 @@ def speech_mask(weights: torch.Tensor) -> torch.Tensor:
 
 
 class Encoder(nn.Module):
-    """Log-mel images (N x 80 x 300) and speech weights (N x 150) to states (N x 150 x 384). What lies outside the speech does
-    not change the states inside it, but for the reach of the convolutions (30 ms)."""
+    """Log-mel images (N x 80 x 300) and speech weights (N x 150) to the states of all layers (N x 150 x 384 for each). What
+    lies outside the speech does not change the states inside it, but for the reach of the convolutions (30 ms)."""
 
     def __init__(self, layers: int):
         super().__init__()
@@ -93,9 +93,11 @@ class Encoder(nn.Module):
 
     def attend(self, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         mask = speech_mask(weights).to(x.dtype)
+        states = []
         for layer in self.layers:
             x = layer(x, mask)
-        return x
+            states.append(x)
+        return torch.cat(states, dim=2)
 
     @staticmethod
     def pretrained(source: Path, layers: int) -> "Encoder":

@@ -1,9 +1,17 @@
-"""The model's card: model.json for the program, README.md for people, both from the same figures."""
+#!/usr/bin/env python3
+"""The model's card: model.json for the program, README.md for people, both from the same figures.
+
+    python card.py FOLDER
+
+writes README.md and reliability.svg anew from the folder's model.json, for a change of words.
+"""
 
 import json
 import os
+import sys
 
 from network import CLASSES, EMOTIONS, MEAN, STANDARD_DEVIATION
+from reliability import diagram
 
 LIMITS = [
     "Labels are what annotators see in a face, not what a person feels.",
@@ -12,6 +20,18 @@ LIMITS = [
     "Disgust, fear and contempt are rare in the data; the eight-emotion output is weak on them.",
     "Tears with a drawn-back mouth look like laughter to it in some frames: look at seconds, not at frames.",
     "Heads turned by more than about 45 degrees, and faces narrower than 28 pixels, are beyond its training.",
+]
+
+# What gallery.py shows of the shipped weights, in words.
+FAILURES = [
+    "FER+: crying, screaming and grimacing mouths that show teeth, of babies above all, taken for laughter (the surest of all).",
+    "FER+: frowns and scowls over a closed mouth, and sad downcast eyes, taken for neutral.",
+    "FER+: hands at the mouth, the cheeks or the brow: play is taken for fear, pain or worry for joy, thought for sadness.",
+    "FER+: wrinkled or gaunt faces at rest, lit from one side, taken for smiling; smiles with closed lips taken for neutral.",
+    "FER+: surprise, which counts as positive, taken for fear and the other way round; annotators are divided there too.",
+    "Web faces: mouths open in speech, which the one annotator called surprise, taken for neutral.",
+    "Web faces: athletes' grimaces of effort, which the annotator called negative, neutral or positive as it came.",
+    "Web faces: some ten pictures of one woman with a calm look, labelled now positive, now negative: the label is the guess.",
 ]
 
 EVALUATED = {
@@ -24,7 +44,8 @@ def write(folder, size, temperature, sha256, metrics, options):
     card = {
         "name": "face",
         "task": "face",
-        "architecture": "EfficientNet-Lite0 with a grey stem, linear head to 8 emotions, folded to 3 classes",
+        "architecture": "EfficientNet-Lite0 with a grey stem, linear head to 8 emotions, mean of picture and mirror image, "
+        "folded to 3 classes",
         "labels": CLASSES,
         "input": {
             "shape": [1, 1, size, size],
@@ -46,17 +67,25 @@ def write(folder, size, temperature, sha256, metrics, options):
     with open(os.path.join(folder, "model.json"), "w") as file:
         json.dump(card, file, indent=2)
         file.write("\n")
+    write_pages(folder, card)
+
+
+def write_pages(folder, card):
     with open(os.path.join(folder, "README.md"), "w") as file:
-        file.write(page(card, size))
+        file.write(page(card))
+    with open(os.path.join(folder, "reliability.svg"), "w") as file:
+        file.write(diagram([(EVALUATED[name], figures["reliability"]) for name, figures in card["metrics"].items()]))
 
 
-def page(card, size):
+def page(card):
+    size = card["input"]["shape"][2]
     lines = [
         "# face: positive, neutral or negative, from one face",
         "",
         f"EfficientNet-Lite0, fine-tuned from ImageNet, on grey {size} x {size} pictures. It gives eight FER+ emotions",
         f"({', '.join(EMOTIONS)}) and, as sums of their probabilities, the three classes. One temperature",
-        f"({card['settings']['temperature']:.3f}), fitted on FER+ valid, calibrates both. This page is written by",
+        f"({card['settings']['temperature']:.3f}), fitted on FER+ valid, calibrates both. The logits are the mean over a",
+        "picture and its mirror image, both computed inside model.onnx. This page is written by",
         "`Models/training/face/card.py`; the same figures are in `model.json`.",
         "",
         "## Figures",
@@ -86,6 +115,18 @@ def page(card, size):
             *(f"| {name} | " + " | ".join(str(n) for n in row) + " |" for name, row in zip(CLASSES, figures["confusion"])),
             "",
         ]
+    lines += [
+        "How often the winning class is right, by how sure the network is of it (dots grow with their number of pictures):",
+        "",
+        "![Reliability diagram](reliability.svg)",
+        "",
+        "## What it gets wrong",
+        "",
+        "The sixty surest mistakes on each set, looked at (`Models/training/face/gallery.py` lays them out):",
+        "",
+        *(f"- {failure}" for failure in FAILURES),
+        "",
+    ]
     training = card["training"]
     lines += [
         "## Training",
@@ -112,3 +153,8 @@ def page(card, size):
         "",
     ]
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    with open(os.path.join(sys.argv[1], "model.json")) as card_file:
+        write_pages(sys.argv[1], json.load(card_file))

@@ -48,7 +48,8 @@ def report(emotion_logits, pictures):
         "recall": {name: float(value) for name, value in zip(CLASSES, recall)},
         "precision": {name: float(value) for name, value in zip(CLASSES, precision)},
         "confusion": confusion.tolist(),
-        "expectedCalibrationError": calibration_error(probabilities, truth),
+        "expectedCalibrationError": calibration_error(reliability(probabilities, truth)),
+        "reliability": reliability(probabilities, truth),
         "negativeLogLikelihood": float(-(pictures.class_targets() * np.log(probabilities + 1e-12)).sum(axis=1).mean()),
         "emotionAccuracy": float((emotion_logits.argmax(axis=1) == emotion_truth).mean()),
         "emotionRecall": {
@@ -59,14 +60,23 @@ def report(emotion_logits, pictures):
     }
 
 
-def calibration_error(probabilities, truth, bin_count=15):
-    """Expected calibration error of the winning class: the mean gap between confidence and accuracy (Guo et al. 2017)."""
+def reliability(probabilities, truth, bin_count=15):
+    """How often the winning class is right, by how sure the network is of it: for each bin of confidence that holds
+    pictures, their number, mean confidence, and accuracy."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
     bins = np.minimum((confidence * bin_count).astype(int), bin_count - 1)
-    error = 0.0
-    for b in range(bin_count):
-        members = bins == b
-        if members.any():
-            error += members.mean() * abs(confidence[members].mean() - right[members].mean())
-    return float(error)
+    return [
+        {
+            "pictures": int((bins == b).sum()),
+            "confidence": float(confidence[bins == b].mean()),
+            "accuracy": float(right[bins == b].mean()),
+        }
+        for b in np.unique(bins)
+    ]
+
+
+def calibration_error(bins):
+    """Expected calibration error: the mean gap between confidence and accuracy (Guo et al. 2017)."""
+    count = sum(b["pictures"] for b in bins)
+    return sum(b["pictures"] * abs(b["confidence"] - b["accuracy"]) for b in bins) / count

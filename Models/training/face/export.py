@@ -5,11 +5,12 @@ import json
 import os
 
 import numpy as np
+import onnx
 import torch
 
 import card
 from evaluate import logits_of, report
-from network import fold
+from network import Mirrored, fold
 from pictures import standardised
 
 
@@ -34,9 +35,10 @@ def fit_temperature(emotion_logits, pictures):
 
 def write_model_folder(network, validation, options):
     size = options.size
-    network = network.eval().to(memory_format=torch.contiguous_format)
-    temperature = fit_temperature(logits_of(network, validation["ferplusValid"], size), validation["ferplusValid"])
-    network.temperature.mul_(temperature)
+    network = Mirrored(network.eval().to(memory_format=torch.contiguous_format))
+    logits = {name: logits_of(network, pictures, size) for name, pictures in validation.items()}
+    temperature = fit_temperature(logits["ferplusValid"], validation["ferplusValid"])
+    network.network.temperature.mul_(temperature)
     os.makedirs(options.out, exist_ok=True)
     path = os.path.join(options.out, "model.onnx")
     # One picture a run: OpenVINO takes twice as long where the batch is left open.
@@ -44,13 +46,24 @@ def write_model_folder(network, validation, options):
         network, (torch.zeros(1, 1, size, size),), path, dynamo=False, opset_version=17,
         input_names=["pictures"], output_names=["classLogits", "emotionLogits"],
     )
+    forget_origin(path)
     check(network, path, size)
     with open(path, "rb") as file:
         sha256 = hashlib.sha256(file.read()).hexdigest()
     write_golden(network, sha256, size, options.golden)
-    metrics = {name: report(logits_of(network, pictures, size), pictures) for name, pictures in validation.items()}
-    card.write(options.out, size, float(network.temperature), sha256, metrics, options)
+    metrics = {name: report(logits[name] / temperature, pictures) for name, pictures in validation.items()}
+    card.write(options.out, size, float(network.network.temperature), sha256, metrics, options)
     print(json.dumps(metrics, indent=1), flush=True)
+
+
+def forget_origin(path):
+    """Exporters note source lines, and so the folders of this machine, at every node."""
+    model = onnx.load(path)
+    graph = model.graph
+    for part in [model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer]:
+        part.doc_string = ""
+        del part.metadata_props[:]
+    onnx.save(model, path)
 
 
 def write_golden(network, sha256, size, path):

@@ -25,11 +25,10 @@ import export
 from evaluate import logits_of, report
 from network import FaceNetwork, fold
 from pictures import augmented, load_ferplus, load_web_faces, standardised
+from start import load_exported
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../Tests/FaceTests/Fixtures/face-logits.json")
-BATCH_SIZE = 64
-FROZEN_BLOCKS = 5
-WARM_UP_SHARE = 0.08
+WARM_UP_STEPS = 200
 WEIGHT_DECAY = 0.02
 CLASS_LOSS_WEIGHT = 1.0
 EMOTION_LOSS_WEIGHT = 0.5
@@ -48,18 +47,26 @@ def arguments():
     parser.add_argument("--golden", default=GOLDEN, help="file for the test vectors of the Swift tests")
     parser.add_argument("--note", default="", help="a sentence for the card")
     parser.add_argument("--work", default="work-face", help="folder for checkpoints")
-    parser.add_argument("--epochs", type=int, default=7)
-    parser.add_argument("--start", help="checkpoint of an earlier run, whose averaged weights to begin with")
-    parser.add_argument("--size", type=int, default=64, help="side of the pictures, in pixels")
-    parser.add_argument("--peak-learning-rate", type=float, default=8e-4)
+    parser.add_argument("--start", help="model.onnx of an earlier run to begin with, instead of the ImageNet checkpoint")
     parser.add_argument(
-        "--freeze-after", type=int, help="epochs after which the stem and the first five blocks stay as they are: faster")
+        "--phases", default="64:12,96:6",
+        help="side of the pictures in pixels, and epochs with it, in order: the last is exported. 64:0 only exports --start anew")
+    parser.add_argument("--decay-epochs", type=int, default=8, help="last epochs, over which the learning rate falls to nothing")
+    parser.add_argument("--peak-learning-rate", type=float, default=8e-4)
+    parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seed", type=int, default=20240521)
     parser.add_argument("--workers", type=int, default=2, help="processes, one core each; each takes its share of every batch")
     options = parser.parse_args()
-    options.schedule = [f"--epochs {options.epochs}", f"--size {options.size}", f"--peak-learning-rate {options.peak_learning_rate}"]
-    options.schedule += ["--start CHECKPOINT"] if options.start else []
-    options.schedule += [f"--freeze-after {options.freeze_after}"] if options.freeze_after is not None else []
+    options.sizes = []  # by epoch
+    for phase in options.phases.split(","):
+        size, epochs = map(int, phase.split(":"))
+        options.sizes += [size] * epochs
+        options.size = size
+    options.schedule = [
+        f"--phases {options.phases}", f"--decay-epochs {options.decay_epochs}",
+        f"--peak-learning-rate {options.peak_learning_rate}", f"--batch-size {options.batch_size}",
+    ]
+    options.schedule += ["--start EARLIER/model.onnx"] if options.start else []
     return options
 
 
@@ -73,13 +80,19 @@ def keep_freed_memory():
         pass  # another C library: only slower
 
 
-def learning_rate(step, step_count, peak):
-    """Linear warm-up, then a cosine down to nearly nothing."""
-    warm_up = max(1, int(WARM_UP_SHARE * step_count))
-    if step < warm_up:
-        return peak * (step + 1) / warm_up
-    progress = (step - warm_up) / max(1, step_count - warm_up)
-    return peak * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * progress)))
+def learning_rate(step, steps_per_epoch, options):
+    """Linear warm-up, level, then down to nothing as 1 - sqrt(share of the decay that is over) (Haegele et al. 2024).
+    Level until the end is near, a run can be made longer or shorter while it is under way."""
+    step_count = steps_per_epoch * len(options.sizes)
+    decay_steps = steps_per_epoch * options.decay_epochs
+    over = max(0.0, (step - (step_count - decay_steps)) / decay_steps)
+    return options.peak_learning_rate * min(1.0, (step + 1) / WARM_UP_STEPS) * (1 - math.sqrt(over))
+
+
+def plan_so_far(step, steps_per_epoch, options):
+    """Picture size and learning rate of the epochs that have begun: a checkpoint is gone on from if they are as planned."""
+    epochs = range(-(-step // steps_per_epoch))
+    return [(options.sizes[e], learning_rate(e * steps_per_epoch, steps_per_epoch, options)) for e in epochs]
 
 
 def loss_of(emotion_logits, targets, class_targets, weights):
@@ -89,11 +102,11 @@ def loss_of(emotion_logits, targets, class_targets, weights):
     return ((CLASS_LOSS_WEIGHT * class_loss + EMOTION_LOSS_WEIGHT * emotion_loss) * weights).sum() / weights.sum()
 
 
-def freeze_first_blocks(network):
-    backbone = network.backbone
-    for module in (backbone._conv_stem, backbone._bn0, *backbone._blocks[:FROZEN_BLOCKS]):
-        module.eval()
-        module.requires_grad_(False)
+def balancing_weights(class_targets):
+    """(n,): what a picture counts by its classes. Rarer classes count more, by the root of how rare they are."""
+    shares = class_targets.mean(axis=0)
+    by_class = np.sqrt(shares.mean() / shares)
+    return (class_targets @ by_class).astype(np.float32)
 
 
 @torch.no_grad()
@@ -128,8 +141,11 @@ def train(options, worker, training, validation):
     """Runs in every worker; the first one saves, reports, and gets the running average of the weights back."""
     torch.manual_seed(options.seed)
     network = FaceNetwork()
-    if options.start:
-        network.load_state_dict(torch.load(options.start, weights_only=False)["average"])
+    checkpoint_path = os.path.join(options.work, "checkpoint.pt")
+    if os.path.exists(checkpoint_path):
+        pass  # its weights follow below
+    elif options.start:
+        load_exported(network, options.start, training, options.sizes[0] if options.sizes else options.size, options.seed)
     else:
         network.backbone.load_imagenet(options.pretrained)
     for module in network.modules():
@@ -140,16 +156,18 @@ def train(options, worker, training, validation):
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}], lr=options.peak_learning_rate, fused=True
+        [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}],
+        lr=options.peak_learning_rate, fused=True,
     )
-    steps_per_epoch = len(training) // BATCH_SIZE
-    step_count = steps_per_epoch * options.epochs
+    steps_per_epoch = len(training) // options.batch_size
+    step_count = steps_per_epoch * len(options.sizes)
     class_targets = training.class_targets()
+    weights = training.weights * balancing_weights(class_targets)
     first_step = 0
-    checkpoint_path = os.path.join(options.work, "checkpoint.pt")
     if os.path.exists(checkpoint_path):
         checkpoint = torch.load(checkpoint_path, weights_only=False)
-        if checkpoint["step_count"] != step_count or checkpoint["seed"] != options.seed:
+        past = [plan_so_far(checkpoint["step"], steps_per_epoch, options), options.seed]
+        if past != checkpoint["past"]:
             sys.exit(f"{checkpoint_path} is of another run: remove it or choose another --work")
         network.load_state_dict(checkpoint["network"])
         average.load_state_dict(checkpoint["average"])
@@ -161,24 +179,23 @@ def train(options, worker, training, validation):
     started, running = time.monotonic(), None
     for step in range(first_step, step_count):
         epoch, batch = divmod(step, steps_per_epoch)
+        size = options.sizes[epoch]
         order = np.random.default_rng([options.seed, epoch]).permutation(len(training))
         if batch == 0 or step == first_step:
             share_statistics(network, options.workers)
-        chosen = order[batch * BATCH_SIZE : (batch + 1) * BATCH_SIZE][worker :: options.workers]
-        images = [augmented(training.images[i], options.size, np.random.default_rng([options.seed, epoch, int(i)])) for i in chosen]
+        chosen = order[batch * options.batch_size : (batch + 1) * options.batch_size][worker :: options.workers]
+        images = [augmented(training.images[i], size, np.random.default_rng([options.seed, epoch, int(i)])) for i in chosen]
         x = torch.from_numpy(standardised(images)).contiguous(memory_format=torch.channels_last)
         torch.manual_seed((options.seed * 1_000_003 + step) * options.workers + worker)  # dropout
         network.train()
-        if options.freeze_after is not None and epoch >= options.freeze_after:
-            freeze_first_blocks(network)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, step_count, options.peak_learning_rate)
+            group["lr"] = learning_rate(step, steps_per_epoch, options)
         _, emotion_logits = network(x)
         loss = loss_of(
             emotion_logits,
             torch.from_numpy(training.targets[chosen]),
             torch.from_numpy(class_targets[chosen]),
-            torch.from_numpy(training.weights[chosen]),
+            torch.from_numpy(weights[chosen]),
         )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -193,7 +210,7 @@ def train(options, worker, training, validation):
         if (step + 1) % 25 == 0:
             seconds = (time.monotonic() - started) / (step + 1 - first_step)
             print(
-                f"epoch {epoch + 1}/{options.epochs} step {step + 1}/{step_count} {options.size} px loss {running:.4f} "
+                f"epoch {epoch + 1}/{len(options.sizes)} step {step + 1}/{step_count} {size} px loss {running:.4f} "
                 f"{seconds:.2f} s/step, {seconds * (step_count - step - 1) / 60:.0f} min left",
                 flush=True,
             )
@@ -202,12 +219,12 @@ def train(options, worker, training, validation):
                 checkpoint_path,
                 {
                     "network": network.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
-                    "step": step + 1, "step_count": step_count, "seed": options.seed,
+                    "step": step + 1, "past": [plan_so_far(step + 1, steps_per_epoch, options), options.seed],
                 },
             )
-        if (step + 1) % (2 * steps_per_epoch) == 0:
+        if (step + 1) % steps_per_epoch == 0:
             for name, pictures in validation.items():
-                figures = report(logits_of(average, pictures, options.size), pictures)
+                figures = report(logits_of(average, pictures, size), pictures)
                 print(f"  {name}: accuracy {figures['accuracy']:.4f} macro recall {figures['macroRecall']:.4f}", flush=True)
     return average
 

@@ -157,13 +157,13 @@ public struct FaceFinderSettings: Sendable, Equatable {
     /// second frame is looked at: in 67 ms a face moves by less than training pictures are misaligned.
     public var lookIntervalSeconds = 0.06
     /// Likewise at a face that has kept still since the look before.
-    public var stillLookIntervalSeconds = 0.13
+    public var stillLookIntervalSeconds = 0.16
     /// A face keeps still if from one look to the next its centre and its size change by less than this share of its size.
     public var stillReach = 0.03
     /// From one search of the whole picture, corner to corner, to the next, while no face is known, s.
     public var searchIntervalSeconds = 0.3
     /// Likewise while the viewer is known: to count the faces beside the viewer's.
-    public var countIntervalSeconds = 1.0
+    public var countIntervalSeconds = 0.5
     /// Whether other faces than the viewer's matter: without, they are not looked for while the viewer is known.
     public var countsFaces = true
     /// Least score of a candidate that the short-range network sees in the whole picture, 0 to 1.
@@ -181,10 +181,12 @@ public struct FaceFinderSettings: Sendable, Equatable {
 
     public init() {}
 
-    /// Looks for nobody but the viewer: cheaper.
+    /// Looks for nobody but the viewer, and less often: for whoever follows a face through a filter of its own.
     public static var viewerOnly: FaceFinderSettings {
         var settings = FaceFinderSettings()
         settings.countsFaces = false
+        settings.lookIntervalSeconds = 0.09
+        settings.stillLookIntervalSeconds = 0.19
         return settings
     }
 }

@@ -43,23 +43,24 @@ let package = Package(
     ],
     targets: [
         // Executables: parse, wire up, run.
-        node("demuxer", ["Media"]),
-        node("audio-node", ["Media", "Voice", "Fusion"]),
-        node("face-node", ["Media", "Face"]),
-        node("rppg-node", ["Media", "Face", "Pulse"]),
+        node("demuxer", ["MediaKit", "CAVDevice"]),
+        node("audio-node", ["MediaKit", "Media", "Voice", "Fusion"]),
+        node("face-node", ["MediaKit", "Media", "Face"]),
+        node("rppg-node", ["MediaKit", "Media", "Face", "Pulse"]),
         node("fusion-node", ["FusionKit"]),
         node("sink", ["Fusion"]),
         node("adreact", ["Fusion"]),
 
-        // What the nodes share.
+        // What the nodes share. FFmpeg and its hundred libraries burden those only that handle media, SQLite only fusion-node.
         .target(
             name: "NodeKit",
             dependencies: [
-                "Wire", "StreamLog", "ZeroMQTransport", "Media", "Fusion",
+                "Wire", "StreamLog", "ZeroMQTransport", "Fusion",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 argumentParser,
             ], swiftSettings: ours),
+        .target(name: "MediaKit", dependencies: ["NodeKit", "Media"], swiftSettings: ours),
         .target(
             name: "FusionKit", dependencies: ["NodeKit", "Fusion", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: ours),
@@ -89,7 +90,8 @@ let package = Package(
         .systemLibrary(name: "CZeroMQ"),
         .target(
             name: "CFFmpeg",
-            linkerSettings: ["avdevice", "avformat", "avcodec", "swresample", "swscale", "avutil"].map { .linkedLibrary($0) }),
+            linkerSettings: ["avformat", "avcodec", "swresample", "swscale", "avutil"].map { .linkedLibrary($0) }),
+        .systemLibrary(name: "CAVDevice"),
         .systemLibrary(name: "CFFTW"),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas"),
         .systemLibrary(name: "COpenVINO", pkgConfig: "openvino"),
@@ -100,7 +102,7 @@ let package = Package(
 
         // Tests: one folder per library, and real processes. The writer is there to be killed.
         .executableTarget(
-            name: "poisoned-node", dependencies: ["NodeKit", "Media", "Wire"], path: "Tests/PoisonedNode", swiftSettings: ours,
+            name: "poisoned-node", dependencies: ["MediaKit", "Media", "Wire"], path: "Tests/PoisonedNode", swiftSettings: ours,
             linkerSettings: openVINOLinking),
         .executableTarget(name: "journal-writer", dependencies: ["FusionKit"], path: "Tests/JournalWriter", swiftSettings: ours),
         .target(name: "Fuzzing", dependencies: ["Wire"], path: "Tests/Fuzzing", swiftSettings: ours),
@@ -114,6 +116,7 @@ let package = Package(
         tests("Fusion", not: ["Golden"]),
         tests("Inference", not: ["Fixtures"]),
         tests("NodeKit", of: ["NodeKit", "Fuzzing"]),
+        tests("MediaKit"),
         tests("FusionKit", of: [
             "FusionKit", "Fuzzing", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
         ]),

@@ -148,7 +148,6 @@ final class DescriptorIO {
 enum FFmpegSetup {
     static let once: Void = {
         adreact_configure_ffmpeg(512 << 20)
-        avdevice_register_all()
         avformat_network_init()
     }()
 }

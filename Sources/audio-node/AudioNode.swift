@@ -1,6 +1,7 @@
 import ArgumentParser
 import Inference
 import Media
+import MediaKit
 import NodeKit
 import Voice
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Inference
 import Media
+import MediaKit
 import NodeKit
 import Voice
 

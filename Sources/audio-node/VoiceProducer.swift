@@ -1,4 +1,5 @@
 import Media
+import MediaKit
 import NodeKit
 import Voice
 import Wire

@@ -1,5 +1,7 @@
 import ArgumentParser
+import CAVDevice
 import Foundation
+import MediaKit
 import NodeKit
 
 @main
@@ -39,6 +41,7 @@ struct Demuxer: AsyncParsableCommand {
 
     func run() async throws {
         let logger = options.logger("demuxer")
+        avdevice_register_all()  // cameras: here and not in Media, for all programs would load a hundred libraries with it
         var settings = DemuxService.Settings(mediaEndpoint: options.mediaEndpoint)
         settings.jobs = jobs
         settings.realtime = realtime

@@ -1,5 +1,6 @@
 import Face
 import Media
+import MediaKit
 import NodeKit
 import Wire
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Face
 import Inference
 import Media
+import MediaKit
 import NodeKit
 import Pulse
 

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Media
+import MediaKit
 import NodeKit
 import Wire
 

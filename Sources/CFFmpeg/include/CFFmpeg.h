@@ -3,7 +3,6 @@
 #pragma once
 #include <libavcodec/avcodec.h>
 #include <libavcodec/vorbis_parser.h>
-#include <libavdevice/avdevice.h>
 #include <libavformat/avformat.h>
 #include <libavutil/channel_layout.h>
 #include <libavutil/display.h>

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Media
+import NodeKit
 import StreamLog
 import SwiftProtobuf
 import Synchronization

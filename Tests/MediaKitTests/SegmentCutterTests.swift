@@ -1,5 +1,5 @@
 import Media
-import NodeKit
+import MediaKit
 import Testing
 
 /// `K` keyframe, `p` picture, `b` leading picture; a digit before it gives the segment.

@@ -1,5 +1,6 @@
 import Foundation
 import Media
+import NodeKit
 import SwiftProtobuf
 import Wire
 

@@ -1,4 +1,5 @@
 import Media
+import NodeKit
 
 /// What happens to a media track on its way into logs: each segment is a log that can be decoded alone.
 public enum SegmentEvent: Sendable {

@@ -1,4 +1,5 @@
 import Media
+import NodeKit
 import StreamLog
 import Wire
 import ZeroMQTransport

@@ -64,7 +64,7 @@ final class OpenCodec {
     private static let maximumPixels: Int64 = 1 << 26
     private static let maximumExtradataBytes = 1 << 24
 
-    init(_ track: TrackParameters, threadCount: Int) throws(MediaError) {
+    init(_ track: TrackParameters, threadCount: Int, deblocking: Deblocking = .everywhere) throws(MediaError) {
         FFmpegSetup.once
         guard let descriptor = avcodec_descriptor_get_by_name(track.codecName),
             let codec = avcodec_find_decoder(descriptor.pointee.id)
@@ -76,6 +76,7 @@ final class OpenCodec {
             context.pointee.thread_count = Int32(clamping: max(1, min(threadCount, 64)))
             context.pointee.max_pixels = Self.maximumPixels
             context.pointee.pkt_timebase = AVRational(num: 1, den: 1_000_000_000)
+            if deblocking == .referencesOnly { context.pointee.skip_loop_filter = AVDISCARD_NONREF }
             if track.kind == .audio { context.pointee.flags2 |= AV_CODEC_FLAG2_SKIP_MANUAL }
             let result = avcodec_open2(context, codec, nil)
             guard result >= 0 else {

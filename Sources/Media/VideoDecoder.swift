@@ -1,5 +1,13 @@
 import CFFmpeg
 
+/// Which pictures a codec smooths at the edges of its blocks, where it has a filter for that (H.264, HEVC, VP9).
+public enum Deblocking: Sendable {
+    case everywhere
+    /// Not those that no other picture is predicted from: a tenth less work. Mean colours of areas hardly change by it, and nothing
+    /// of it spreads to other pictures.
+    case referencesOnly
+}
+
 /// Decodes a video track to frames in the order of presentation, with their true times. Frames are not copied: each
 /// holds the decoder's own memory until it is released, so the caller bounds how many are alive.
 ///
@@ -13,6 +21,7 @@ public final class VideoDecoder {
     private let track: TrackParameters
     private let threadCount: Int
     private let startAtSegment: UInt32
+    private let deblocking: Deblocking
     private var current: Segment?
     private var closing: Segment?
     private var lastIndex: UInt64?
@@ -36,11 +45,14 @@ public final class VideoDecoder {
     ///   - threadCount: 1 to 64; the frames are the same whatever the number, only later.
     ///   - startAtSegment: earlier packets are passed over, and so are the segment's leading ones.
     /// - Throws: `MediaError` if there is no decoder for the track.
-    public init(_ track: TrackParameters, threadCount: Int = 1, startAtSegment: UInt32 = 0) throws(MediaError) {
+    public init(
+        _ track: TrackParameters, threadCount: Int = 1, startAtSegment: UInt32 = 0, deblocking: Deblocking = .everywhere
+    ) throws(MediaError) {
         self.track = track
+        self.deblocking = deblocking
         self.threadCount = threadCount
         self.startAtSegment = startAtSegment
-        _ = try VideoRun(track, threadCount: 1)  // a codec that cannot be opened is told at once
+        _ = try VideoRun(track, threadCount: 1, deblocking: deblocking)  // a codec that cannot be opened is told at once
     }
 
     /// Decodes the next packet. A damaged one is counted in `decodeErrorCount`.
@@ -111,7 +123,7 @@ public final class VideoDecoder {
         let isNext = lastIndex.map { $0 &+ 1 == packet.index } ?? false
         let start = packet.ptsNanoseconds
         current = Segment(
-            number: packet.segment, run: try VideoRun(track, threadCount: threadCount), firstIndex: packet.index,
+            number: packet.segment, run: try VideoRun(track, threadCount: threadCount, deblocking: deblocking), firstIndex: packet.index,
             startNanoseconds: start)
         if !isNext, let ending = closing {
             heldBack += keepEarlier(ending.run.finish(), ending)
@@ -172,10 +184,10 @@ private final class VideoRun {
     private var pendingTimes: [Int64]?
     private var lastPts: Int64?
 
-    init(_ track: TrackParameters, threadCount: Int) throws(MediaError) {
+    init(_ track: TrackParameters, threadCount: Int, deblocking: Deblocking) throws(MediaError) {
         guard let frame = av_frame_alloc() else { throw .outOfMemory(track.codecName) }
         self.frame = frame
-        codec = try OpenCodec(track, threadCount: threadCount)
+        codec = try OpenCodec(track, threadCount: threadCount, deblocking: deblocking)
         packetBuffer = try PacketBuffer()
         pendingTimes = track.timesAreDecodingTimes ? [] : nil
     }

@@ -105,7 +105,7 @@ private enum Input {
         guard let track = demultiplexer.description.video else {
             throw InputProblem(detail: "has no video track", exitCode: ExitCode(65))
         }
-        let decoder = try VideoDecoder(track)
+        let decoder = try VideoDecoder(track, deblocking: .referencesOnly)
         let finder = try FaceFinder(settings: .viewerOnly, modelsPath: modelsPath)
         let sampler = SkinSampler()
         var analyzer = try PulseAnalyzer(settings: settings)

@@ -41,7 +41,7 @@ final class PulseProducer: EvidenceProducer {
     func begin(_ start: SegmentStart) throws -> [EvidenceItem] {
         segment = start.index
         guard let track = start.track else { return openLog(present: false) }
-        decoder = try VideoDecoder(track, threadCount: decoderThreads, startAtSegment: start.index)
+        decoder = try VideoDecoder(track, threadCount: decoderThreads, startAtSegment: start.index, deblocking: .referencesOnly)
         finder.reset()
         if analyzer == nil || start.index != expectedSegment {
             // The first clip whose reach-back begins after this segment does; at the session's start, the first.

@@ -24,10 +24,13 @@ struct PulseMerger: Sendable {
         open = run
     }
 
-    /// Hands out the next window in time order, if no clip starting at or after `frontier` can change it.
-    mutating func removeFinal(frontier: Int64) -> PulseRun? {
-        if let run = closed.removeFirst() { return run }
-        guard let run = open, run.end < frontier else { return nil }
+    /// Hands out the next window in time order, if no clip starting at or after `frontier` can change it, and all emotion in
+    /// it is final: up to `emotionSettled`.
+    mutating func removeFinal(frontier: Int64, emotionSettled: Int64) -> PulseRun? {
+        if let run = closed.first {
+            return run.end <= emotionSettled ? closed.removeFirst() : nil
+        }
+        guard let run = open, run.end < frontier, run.end <= emotionSettled else { return nil }
         open = nil
         return run
     }
@@ -64,10 +67,12 @@ struct PulseRun: Sendable {
         }
     }
 
-    var share: TimelineWindow.PulseShare {
+    var share: TimelineWindow.PulseShare { share(contradicts: nil) }
+
+    func share(contradicts: Bool?) -> TimelineWindow.PulseShare {
         TimelineWindow.PulseShare(
             heartRateBPM: heartRateCount == 0 ? nil : heartRateSumBPM / Double(heartRateCount),
             confidence: confidenceSum / Double(mean.count), signalQuality: qualitySum / Double(mean.count),
-            clipCount: mean.count)
+            clipCount: mean.count, contradicts: contradicts)
     }
 }

@@ -7,6 +7,7 @@ struct TimelineEngine: Sendable {
     private var person = PersonalSpeech()
     private var emotion: EmotionMerger
     private var pulse = PulseMerger()
+    private var emotionAlongside = EmotionAlongside()
     private var seconds = SecondTable()
     var nextEmotionIndex: UInt64 = 0
     var nextPulseIndex: UInt64 = 0
@@ -48,13 +49,16 @@ struct TimelineEngine: Sendable {
             guard let window = window(draft, coverage: coverage) else { continue }
             nextEmotionIndex += 1
             seconds.add(window)
+            emotionAlongside.append(window)
             windows.append(window)
         }
-        while let run = pulse.removeFinal(frontier: frontiers.pulse) {
+        let emotionSettled = emotion.settled(faceKnown: faceKnown)
+        while let run = pulse.removeFinal(frontier: frontiers.pulse, emotionSettled: emotionSettled) {
             guard let window = window(run, coverage: coverage) else { continue }
             nextPulseIndex += 1
             windows.append(window)
         }
+        emotionAlongside.forget(before: pulse.firstStart ?? frontiers.pulse)
         return windows
     }
 
@@ -135,7 +139,8 @@ struct TimelineEngine: Sendable {
         return TimelineWindow(
             session: session, lane: .pulse, index: nextPulseIndex, isFinal: true, revision: 0,
             startNanoseconds: run.start, endNanoseconds: run.end, label: probabilities.mostLikely,
-            probabilities: probabilities, pulse: run.share,
+            probabilities: probabilities,
+            pulse: run.share(contradicts: emotionAlongside.isContradicted(by: run, probabilities)),
             missing: coverage.missing([.pulse], from: run.start, to: run.end))
     }
 }

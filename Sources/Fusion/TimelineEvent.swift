@@ -96,12 +96,17 @@ public struct TimelineWindow: Sendable, Equatable, Codable {
         public let confidence: Double
         public let signalQuality: Double
         public let clipCount: Int
+        /// Whether the window contradicts the emotion windows in it, by the rule of ``Contradiction``; nil where that cannot be judged.
+        public let contradicts: Bool?
 
-        public init(heartRateBPM: Double?, confidence: Double, signalQuality: Double, clipCount: Int) {
+        public init(
+            heartRateBPM: Double?, confidence: Double, signalQuality: Double, clipCount: Int, contradicts: Bool? = nil
+        ) {
             self.heartRateBPM = heartRateBPM
             self.confidence = confidence
             self.signalQuality = signalQuality
             self.clipCount = clipCount
+            self.contradicts = contradicts
         }
     }
 

@@ -90,6 +90,7 @@ extension Adreact_V1_TimelineWindow {
                 $0.pulse.confidence = pulse.confidence
                 $0.pulse.signalQuality = pulse.signalQuality
                 $0.pulse.clipCount = UInt32(clamping: pulse.clipCount)
+                if let contradicts = pulse.contradicts { $0.pulse.contradicts = contradicts }
             }
             $0.missing = window.missing.map(\.rawValue)
         }
@@ -132,7 +133,8 @@ extension Adreact_V1_TimelineWindow {
         } : nil
         let pulseShare = hasPulse ? TimelineWindow.PulseShare(
             heartRateBPM: pulse.hasHeartRateBpm ? pulse.heartRateBpm : nil, confidence: pulse.confidence,
-            signalQuality: pulse.signalQuality, clipCount: Int(pulse.clipCount)) : nil
+            signalQuality: pulse.signalQuality, clipCount: Int(pulse.clipCount),
+            contradicts: pulse.hasContradicts ? pulse.contradicts : nil) : nil
         return TimelineWindow(
             session: session, lane: lane, index: index, isFinal: final, revision: revision, startNanoseconds: startNanoseconds,
             endNanoseconds: endNanoseconds, label: label, probabilities: all, voice: voiceShare, face: faceShare,

@@ -366,11 +366,22 @@ public nonisolated struct Adreact_V1_TimelineWindow: @unchecked Sendable {
 
     public var clipCount: UInt32 = 0
 
+    /// Whether it contradicts the emotion windows in it (docs/output.md); absent: that cannot be judged.
+    public var contradicts: Bool {
+      get {_contradicts ?? false}
+      set {_contradicts = newValue}
+    }
+    /// Returns true if `contradicts` has been explicitly set.
+    public var hasContradicts: Bool {self._contradicts != nil}
+    /// Clears the value of `contradicts`. Subsequent reads from it will return its default value.
+    public mutating func clearContradicts() {self._contradicts = nil}
+
     public var unknownFields = SwiftProtobuf.UnknownStorage()
 
     public init() {}
 
     fileprivate var _heartRateBpm: Double? = nil
+    fileprivate var _contradicts: Bool? = nil
   }
 
   public init() {}
@@ -1039,7 +1050,7 @@ nonisolated extension Adreact_V1_TimelineWindow.FaceShare: SwiftProtobuf.Message
 
 nonisolated extension Adreact_V1_TimelineWindow.PulseShare: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = Adreact_V1_TimelineWindow.protoMessageName + ".PulseShare"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}heart_rate_bpm\0\u{1}confidence\0\u{3}signal_quality\0\u{3}clip_count\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}heart_rate_bpm\0\u{1}confidence\0\u{3}signal_quality\0\u{3}clip_count\0\u{1}contradicts\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1051,6 +1062,7 @@ nonisolated extension Adreact_V1_TimelineWindow.PulseShare: SwiftProtobuf.Messag
       case 2: try { try decoder.decodeSingularDoubleField(value: &self.confidence) }()
       case 3: try { try decoder.decodeSingularDoubleField(value: &self.signalQuality) }()
       case 4: try { try decoder.decodeSingularUInt32Field(value: &self.clipCount) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self._contradicts) }()
       default: break
       }
     }
@@ -1073,6 +1085,9 @@ nonisolated extension Adreact_V1_TimelineWindow.PulseShare: SwiftProtobuf.Messag
     if self.clipCount != 0 {
       try visitor.visitSingularUInt32Field(value: self.clipCount, fieldNumber: 4)
     }
+    try { if let v = self._contradicts {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 5)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1081,6 +1096,7 @@ nonisolated extension Adreact_V1_TimelineWindow.PulseShare: SwiftProtobuf.Messag
     if lhs.confidence != rhs.confidence {return false}
     if lhs.signalQuality != rhs.signalQuality {return false}
     if lhs.clipCount != rhs.clipCount {return false}
+    if lhs._contradicts != rhs._contradicts {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

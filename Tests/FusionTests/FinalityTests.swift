@@ -69,7 +69,16 @@ import Testing
         Case(
             testDescription: "a pulse window waits for the clip after it",
             pulse: "++",
-            moments: [Moment(.pulse, 2), Moment(.pulse, 2.001, says: ["pulse + 0.0-2.0"])]),
+            moments: [
+                Moment(.voice, 9), Moment(.face, 9), Moment(.pulse, 2), Moment(.pulse, 2.001, says: ["pulse + 0.0-2.0"]),
+            ]),
+        Case(
+            testDescription: "a pulse window waits for all emotion in it",
+            frames: "++++++++++++++++++++", pulse: "--",
+            moments: [
+                Moment(.pulse, 9), Moment(.face, 9),
+                Moment(.voice, 1.9), Moment(.voice, 9, says: ["face + 0.0-1.9", "pulse - 0.0-2.0"]),
+            ]),
     ])
     func `windows become final when nothing can change them`(_ example: Case) throws {
         let session = Marbles(voice: example.voice, frames: example.frames, pulse: example.pulse, endSeconds: 9)

@@ -142,6 +142,9 @@ import Testing
         for (window, expected) in zip(windows, expected) where !isClose(window.probabilities, expected.probabilities) {
             return "\(window.marble): \(window.probabilities), not \(expected.probabilities)"
         }
+        for (window, expected) in zip(windows, expected) where window.pulse?.contradicts != expected.contradicts {
+            return "\(window.marble): contradicts \("\(window.pulse as Any)"), not \("\(expected.contradicts as Any)")"
+        }
         return nil
     }
 
@@ -155,7 +158,7 @@ import Testing
             guard same(row.probabilities, expected.probabilities), row.sources == expected.sources,
                 same(row.faceShare, expected.faceShare), same(row.speechShare, expected.speechShare),
                 same(row.pulse?.heartRateBPM, expected.heartRateBPM),
-                same(row.pulse?.probabilities, expected.pulseProbabilities)
+                same(row.pulse?.probabilities, expected.pulseProbabilities), row.contradicts == expected.contradicts
             else { return "\(row), not \(expected)" }
         }
         return nil

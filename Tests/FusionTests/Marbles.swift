@@ -11,6 +11,7 @@ struct Marbles {
     var voice: [String] = []
     var frames = ""
     var pulse = ""
+    var pulseQuality = 0.25
     var endSeconds: Double
     var settings = FusionSettings()
 
@@ -36,7 +37,7 @@ struct Marbles {
             return PulseEvidence(
                 index: Int64(second), startNanoseconds: nanoseconds(Double(second)),
                 endNanoseconds: nanoseconds(Double(second + 1)), heartRateBPM: logits == nil ? nil : 60 + Double(second),
-                confidence: logits == nil ? 0 : 0.5, signalQuality: 0.25, logits: logits)
+                confidence: logits == nil ? 0 : 0.5, signalQuality: pulseQuality, logits: logits)
         }
     }
 

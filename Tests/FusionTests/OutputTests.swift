@@ -5,10 +5,10 @@ import Testing
 /// The written forms of a timeline, against files that were checked by eye. To renew them after a wanted change, run
 /// the tests with `ADREACT_WRITE_GOLDEN` set to the folder, and read the difference.
 @Suite struct OutputTests {
-    /// A face alone, speech over it, speech alone, nothing, and a pulse that is partly unknown.
+    /// A face alone, speech over it, speech alone, nothing, and a pulse that is partly unknown and once against the emotion.
     static let session = Marbles(
         voice: ["+ 2-5", "+ 2.5-5.5", "- 3-6", "- 6.5-8.25"],
-        frames: "----------------ooooo++++++++++++++++++++++..........++++", pulse: "oo--.-", endSeconds: 12.34)
+        frames: "----------------ooooo++++++++++++++++++++++..........++++", pulse: "oo---.-", pulseQuality: 0.75, endSeconds: 12.34)
 
     static func timeline(named name: String = "viewer \"A\", take 1") throws -> Timeline {
         var fusion = FusionState(session: name, settings: FusionSettings(faceWeight: 0.45))
@@ -77,7 +77,7 @@ import Testing
         let row = SecondRow(
             session: name, second: 7, probabilities: nil, sources: [], faceShare: 0, speechShare: 1, faceCount: nil,
             pulse: nil, missing: [.voice, .pulse])
-        #expect(TimelineCSV.line(row) == "\(field),7,,,,,,0.0000,1.0000,,,,,,,,,voice+pulse")
+        #expect(TimelineCSV.line(row) == "\(field),7,,,,,,0.0000,1.0000,,,,,,,,,voice+pulse,")
     }
 
     @Test func `no text line is wider than asked for, at any width`() throws {

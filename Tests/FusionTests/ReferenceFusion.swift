@@ -8,6 +8,7 @@ struct ReferenceFusion {
         var start: Int64
         var end: Int64
         var probabilities: [Double]
+        var contradicts: Bool?
     }
 
     struct Row {
@@ -17,6 +18,7 @@ struct ReferenceFusion {
         var speechShare: Double
         var heartRateBPM: Double?
         var pulseProbabilities: [Double]?
+        var contradicts: Bool?
     }
 
     private let scenario: Scenario
@@ -134,19 +136,36 @@ struct ReferenceFusion {
     }
 
     func pulseWindows() -> [Window] {
-        var windows: [(start: Int64, end: Int64, logits: [[Float]])] = []
+        var windows: [(start: Int64, end: Int64, logits: [[Float]], clips: [PulseEvidence])] = []
         for clip in scenario.pulse.sorted(by: { $0.startNanoseconds < $1.startNanoseconds }) {
             guard let logits = clip.logits else { continue }
             if let last = windows.last, clip.startNanoseconds <= last.end, Self.label(last.logits[0]) == Self.label(logits) {
                 windows[windows.count - 1].end = max(last.end, clip.endNanoseconds)
                 windows[windows.count - 1].logits.append(logits)
+                windows[windows.count - 1].clips.append(clip)
             } else {
-                windows.append((clip.startNanoseconds, clip.endNanoseconds, [logits]))
+                windows.append((clip.startNanoseconds, clip.endNanoseconds, [logits], [clip]))
             }
         }
-        return windows.map {
-            Window(lane: .pulse, start: $0.start, end: $0.end, probabilities: Self.probabilities($0.logits))
+        let emotion = emotionWindows()
+        return windows.map { window in
+            let probabilities = Self.probabilities(window.logits)
+            let heard = emotion.filter { $0.probabilities.contains { $0 >= 0.6 } }.map { other in
+                (time: max(0, min(other.end, window.end) - max(other.start, window.start)), isPositive: Self.label(other.probabilities) == 0)
+            }
+            let judged = heard.map(\.time).reduce(0, +)
+            let positive = heard.filter(\.isPositive).map(\.time).reduce(0, +)
+            let isGood = Self.isGood(probabilities, window.clips.map { ($0, 1) }) && judged >= 3_000_000_000
+            return Window(
+                lane: .pulse, start: window.start, end: window.end, probabilities: probabilities,
+                contradicts: isGood ? Self.label(probabilities) == 2 && positive * 2 >= judged : nil)
         }
+    }
+
+    /// Whether a pulse label is good enough to be set against an emotion.
+    static func isGood(_ probabilities: [Double], _ clips: [(clip: PulseEvidence, weight: Double)]) -> Bool {
+        func mean(_ path: KeyPath<PulseEvidence, Double>) -> Double { Self.mean(clips.map { ([$0.clip[keyPath: path]], $0.weight) })?.first ?? 0 }
+        return probabilities.contains { $0 >= 0.6 } && mean(\.confidence) >= 0.5 && mean(\.signalQuality) >= 0.5
     }
 
     func rows() -> [Row] {
@@ -157,8 +176,19 @@ struct ReferenceFusion {
             let here = windows.filter { overlap($0.start, $0.end) > 0 }
             let clips = scenario.pulse.filter { overlap($0.startNanoseconds, $0.endNanoseconds) > 0 }
             let length = Double(end - start)
+            let probabilities = Self.mean(here.map { ($0.probabilities, overlap($0.start, $0.end)) })
+            let pulse = Self.mean(
+                clips.compactMap { clip in
+                    clip.logits.map { (Self.probabilities([$0]), overlap(clip.startNanoseconds, clip.endNanoseconds)) }
+                })
+            var contradicts: Bool?
+            if let probabilities, probabilities.contains(where: { $0 >= 0.6 }), let pulse,
+                Self.isGood(pulse, clips.map { ($0, overlap($0.startNanoseconds, $0.endNanoseconds)) })
+            {
+                contradicts = Self.label(pulse) == 2 && Self.label(probabilities) == 0
+            }
             return Row(
-                probabilities: Self.mean(here.map { ($0.probabilities, overlap($0.start, $0.end)) }),
+                probabilities: probabilities,
                 sources: TimelineLane.allCases.filter { lane in here.contains { $0.lane == lane } },
                 faceShare: spoken.filter { $0.frame.logits != nil }
                     .map { overlap($0.start, $0.frame.ptsNanoseconds) }.reduce(0, +) / length,
@@ -167,12 +197,7 @@ struct ReferenceFusion {
                     clips.compactMap { clip in
                         clip.heartRateBPM.map { ([$0], overlap(clip.startNanoseconds, clip.endNanoseconds)) }
                     })?.first,
-                pulseProbabilities: Self.mean(
-                    clips.compactMap { clip in
-                        clip.logits.map {
-                            (Self.probabilities([$0]), overlap(clip.startNanoseconds, clip.endNanoseconds))
-                        }
-                    }))
+                pulseProbabilities: pulse, contradicts: contradicts)
         }
     }
 

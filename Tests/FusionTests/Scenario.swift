@@ -107,7 +107,8 @@ extension Scenario {
                 PulseEvidence(
                     index: index, startNanoseconds: index * clipLength, endNanoseconds: min((index + 1) * clipLength, end),
                     heartRateBPM: isKnown ? Double(random.integer(in: 50...110)) : nil,
-                    confidence: isKnown ? 0.5 : 0, signalQuality: 0.25,
+                    confidence: isKnown ? random.pick([0.25, 0.5, 0.75, 1]) : 0,
+                    signalQuality: random.pick([0.25, 0.5, 0.75]),
                     logits: isKnown && random.chance(0.9) ? random.logits(mood) : nil))
         }
     }

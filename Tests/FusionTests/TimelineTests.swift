@@ -71,10 +71,10 @@ import Testing
         #expect(summary.emotionNanoseconds[.neutral] == nanoseconds(0.5))
         #expect(summary.emotionNanoseconds[.negative] == nanoseconds(3.75))
         #expect(summary.laneNanoseconds == [
-            .voice: nanoseconds(1.75), .face: nanoseconds(2), .fused: nanoseconds(4), .pulse: nanoseconds(5),
+            .voice: nanoseconds(1.75), .face: nanoseconds(2), .fused: nanoseconds(4), .pulse: nanoseconds(6),
         ])
-        #expect(summary.heartRate?.meanBPM == 62.2)
-        #expect(summary.heartRate?.secondCount == 5)
+        #expect(summary.heartRate?.meanBPM == 376.0 / 6)
+        #expect(summary.heartRate?.secondCount == 6)
         #expect(summary.missingSecondCounts == [.voice: 1, .face: 1, .pulse: 1])
     }
 }

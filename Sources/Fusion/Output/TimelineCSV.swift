@@ -40,6 +40,7 @@ public enum TimelineCSV {
         Column(name: "signalQuality") { share($0.pulse?.signalQuality) },
         Column(name: "faceCount") { row in row.faceCount.map { "\($0)" } },
         Column(name: "missing") { list($0.missing.map(\.rawValue)) },
+        Column(name: "contradicts") { row in row.contradicts.map { "\($0)" } },
     ]
 
     private static func probability(_ value: Double?) -> String? {

@@ -33,6 +33,7 @@ public enum TimelineJSON {
             object.add("heartRateConfidence", number: FixedPoint.text(pulse.confidence, digits: Digits.share))
             object.add("signalQuality", number: FixedPoint.text(pulse.signalQuality, digits: Digits.share))
             object.add("pulseClipCount", number: "\(pulse.clipCount)")
+            object.add("contradicts", number: pulse.contradicts.map { "\($0)" })
         }
         object.add("missing", strings: window.missing.map(\.rawValue))
         if !window.isFinal { object.add("final", number: "false") }

@@ -81,9 +81,11 @@ private struct Picture {
         let end = x(Double(window.endNanoseconds) / 1e9)
         let likelihood = FixedPoint.text(window.probabilities[window.label] * 100, digits: 0) ?? "?"
         let times = [window.startNanoseconds, window.endNanoseconds].map(FixedPoint.seconds)
+        let contradicts = window.pulse?.contradicts == true
         let title = "\(window.lane) \(times[0])-\(times[1]) s: \(window.label) \(likelihood) %"
+            + (contradicts ? ", against the emotion" : "")
         return "<rect x=\"\(number(start))\" y=\"\(number(top(of: window.lane)))\" width=\"\(number(max(end - start, 0.3)))\" "
-            + "height=\"\(number(stripHeight))\" fill=\"\(colour(window.label))\"><title>\(title)</title></rect>"
+            + "height=\"\(number(stripHeight))\" fill=\"\(colour(window.label))\"\(contradicts ? " stroke=\"#222222\" stroke-width=\"2\"" : "")><title>\(title)</title></rect>"
     }
 
     // MARK: Curves

@@ -7,6 +7,9 @@ public struct TimelineSummary: Sendable, Equatable {
     public let laneNanoseconds: [TimelineLane: Int64]
     /// Over the seconds that know it; nil where none does.
     public let heartRate: HeartRate?
+    /// The pulse windows that contradict the emotion in them: how many, and their time.
+    public let contradictionCount: Int
+    public let contradictionNanoseconds: Int64
     /// Seconds of which something was lost or absent, by lane.
     public let missingSecondCounts: [Lane: Int]
     public let secondCount: Int
@@ -39,6 +42,9 @@ public struct TimelineSummary: Sendable, Equatable {
         }
         emotionNanoseconds = emotions
         laneNanoseconds = lanes
+        let contradicting = timeline.windows.filter { $0.pulse?.contradicts == true }
+        contradictionCount = contradicting.count
+        contradictionNanoseconds = contradicting.map { $0.endNanoseconds - $0.startNanoseconds }.reduce(0, Self.sum)
         let rows = timeline.rows
         secondCount = rows.count
         missingSecondCounts = Dictionary(

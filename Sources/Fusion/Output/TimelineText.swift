@@ -107,6 +107,12 @@ public enum TimelineText {
             ("Emotion", emotions.joined(separator: ", ") + ", nothing \(nothing)"),
             ("From", lanes.joined(separator: ", ")), ("Pulse", heartRate(summary)),
         ]
+        if summary.contradictionCount > 0 {
+            let windows = summary.contradictionCount == 1 ? "1 window" : "\(summary.contradictionCount) windows"
+            facts.append(
+                ("Against", "signs of stress in the pulse under a positive emotion: \(windows), marked !, "
+                    + "\(percent(summary.share(summary.contradictionNanoseconds)))"))
+        }
         let missing = Lane.allCases.compactMap { lane in
             summary.missingSecondCounts[lane].flatMap { $0 > 0 ? "\(lane) in \($0) s" : nil }
         }
@@ -145,7 +151,8 @@ public enum TimelineText {
             let probabilities = Emotion.allCases.map {
                 leftPadded(FixedPoint.text(window.probabilities[$0] * 100, digits: 0) ?? "?", to: 4)
             }
-            return times.joined(separator: " ") + "  " + padded(window.lane.rawValue, to: 7) + style.mark(window.label)
+            let lane = window.lane.rawValue + (window.pulse?.contradicts == true ? "!" : "")
+            return times.joined(separator: " ") + "  " + padded(lane, to: 7) + style.mark(window.label)
                 + " " + padded(window.label.description, to: 8) + probabilities.joined(separator: " ").dropFirst(1)
         }
         let unlisted = windows.count - listed.count

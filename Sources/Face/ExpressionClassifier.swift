@@ -7,7 +7,8 @@ import Glibc
 
 /// Names the expression of a face: a network from a model folder, its input made as its card says.
 ///
-/// Takes networks with a grey or an RGB input of any square size, so a user's own model is one more folder.
+/// Takes networks with a grey or an RGB input of any square size, with or without emotions beside the three classes, so a
+/// user's own model is one more folder.
 public final class ExpressionClassifier: Sendable {
     /// The side of the network's input, in pixels.
     public let inputSize: Int
@@ -26,7 +27,7 @@ public final class ExpressionClassifier: Sendable {
     }
 
     /// - Throws: `InferenceError` if the folder holds no face network that fits its card.
-    public init(folder: ModelFolder, threadCount: Int = 1) throws(InferenceError) {
+    public init(folder: ModelFolder, threadCount: Int = 1, precision: Precision = .f32) throws(InferenceError) {
         func fail(_ detail: String) -> InferenceError { InferenceError(.invalidCard, path: folder.path, detail: detail) }
 
         card = folder.card
@@ -45,7 +46,7 @@ public final class ExpressionClassifier: Sendable {
         }
         self.mean = (0..<shape[1]).map { mean[mean.count == 1 ? 0 : $0] }
         self.standardDeviation = (0..<shape[1]).map { standardDeviation[mean.count == 1 ? 0 : $0] }
-        model = try folder.compile(threadCount: threadCount)
+        model = try folder.compile(threadCount: threadCount, precision: precision)
         emotions = try folder.settings(Settings.self).emotions ?? []
         if !emotions.isEmpty {
             guard model.outputs.count > 1, let size = model.outputs[1].shape?.last, size == -1 || size == emotions.count else {

@@ -115,7 +115,7 @@ extension OpenVINO {
     }
 
     /// The processor's name and what it can do.
-    private static func processor() throws(InferenceError) -> String {
+    static func processor() throws(InferenceError) -> String {
         let file = try ReadOnlyFile("/proc/cpuinfo")
         let start = String(decoding: try file.read(upTo: 8192), as: UTF8.self)
         let lines = start.split(separator: "\n")

@@ -3,8 +3,8 @@ import Synchronization
 
 /// A network compiled for this machine's CPU: numbers in, numbers out.
 ///
-/// It computes in 32-bit floats, in one stream of `threadCount` threads, so equal inputs give equal bits: from run to
-/// run, whatever the batch, and whatever the number of threads (tested). Weights may be stored in 16 bits.
+/// It computes in 32-bit floats unless told otherwise, in one stream of `threadCount` threads, so equal inputs give equal
+/// bits: from run to run, whatever the batch, and whatever the number of threads (tested). Weights may be stored in 16 bits.
 ///
 /// ```swift
 /// let model = try CompiledModel(modelAt: "face_landmark.tflite")
@@ -16,6 +16,8 @@ import Synchronization
 public final class CompiledModel: Sendable {
     /// The file that was loaded, for messages.
     public let path: String
+    /// What it computes in: `f32` or `bf16`.
+    public let precision: Precision
     /// What `run` takes, in this order. A dimension of -1 takes any size.
     public let inputs: [TensorDescription]
     /// What `run` gives, in this order. A dimension of -1 follows from the inputs.
@@ -29,17 +31,19 @@ public final class CompiledModel: Sendable {
     /// - Parameters:
     ///   - path: The model's file: `.onnx` or `.tflite`.
     ///   - threadCount: How many threads one run may use.
+    ///   - precision: What numbers to compute in.
     ///   - inputShapes: New shapes for the inputs named, to fix a dimension that the file leaves open (or to open one
     ///     with -1). A fixed shape runs faster.
     ///   - cache: Where the compiled model is kept for the next time; nil: nowhere.
     /// - Throws: `InferenceError` with code `.notFound`, `.notAModel`, `.wrongShape` or `.unsupported`.
     public init(
-        modelAt path: String, threadCount: Int = 1, inputShapes: [String: [Int]]? = nil,
+        modelAt path: String, threadCount: Int = 1, precision: Precision = .f32, inputShapes: [String: [Int]]? = nil,
         cache: CompilationCache? = .user
     ) throws(InferenceError) {
         try ModelFormat.check(path)
         let openVINO = OpenVINO(path: path)
-        let settings = CompilationSettings(threadCount: threadCount, inputShapes: inputShapes)
+        let settings = CompilationSettings(
+            threadCount: threadCount, precision: try openVINO.resolve(precision), inputShapes: inputShapes)
         let core = try openVINO.core(settings)
         var compiled = try openVINO.compile(with: core, settings: settings, cache: cache)
         let compiledPointer = compiled.pointer
@@ -47,6 +51,7 @@ public final class CompiledModel: Sendable {
             ov_compiled_model_create_infer_request(compiledPointer, $0)
         }
         self.path = path
+        self.precision = settings.precision
         self.inputs = try openVINO.ports(
             of: compiled, count: ov_compiled_model_inputs_size, at: ov_compiled_model_input_by_index)
         self.outputs = try openVINO.ports(

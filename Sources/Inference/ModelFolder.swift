@@ -51,10 +51,10 @@ public struct ModelFolder: Sendable {
     /// - Parameters: as for `CompiledModel.init`.
     /// - Throws: `InferenceError` with the codes of `CompiledModel.init`.
     public func compile(
-        threadCount: Int = 1, inputShapes: [String: [Int]]? = nil, cache: CompilationCache? = .user
+        threadCount: Int = 1, precision: Precision = .f32, inputShapes: [String: [Int]]? = nil, cache: CompilationCache? = .user
     ) throws(InferenceError) -> CompiledModel {
         let model = try CompiledModel(
-            modelAt: weightsPath, threadCount: threadCount, inputShapes: inputShapes, cache: cache)
+            modelAt: weightsPath, threadCount: threadCount, precision: precision, inputShapes: inputShapes, cache: cache)
         guard let input = model.inputs.first, input.isCompatible(with: card.input.shape) else {
             throw InferenceError(
                 .wrongShape, path: weightsPath,

@@ -185,13 +185,15 @@ struct OpenVINO {
 /// How a model is compiled. Its description tells all of it.
 struct CompilationSettings: CustomStringConvertible {
     var threadCount: Int
+    /// `f32` or `bf16`.
+    var precision: Precision
     var inputShapes: [String: [Int]]?
 
     var properties: [(key: String, value: String)] {
         [
             ("NUM_STREAMS", "1"),
             ("INFERENCE_NUM_THREADS", String(max(1, threadCount))),
-            ("INFERENCE_PRECISION_HINT", "f32"),
+            ("INFERENCE_PRECISION_HINT", precision.rawValue),
             // Every process would pin its thread to the same first core.
             ("ENABLE_CPU_PINNING", "NO"),
         ]

@@ -16,9 +16,11 @@ public final class NetworkClassifier: VoiceClassifier {
 
     /// - Throws: `InferenceError` for a folder or weights that cannot be loaded, `VoiceError` for a model that is not made
     ///   for these windows.
-    public init(folder: ModelFolder, settings: VoiceSettings = .init(), threadCount: Int = 1) throws {
+    public init(
+        folder: ModelFolder, settings: VoiceSettings = .init(), threadCount: Int = 1, precision: Precision = .f32
+    ) throws {
         let frontEnd = try VoiceFrontEnd(folder: folder, settings: settings)
-        let model = try folder.compile(threadCount: threadCount)
+        let model = try folder.compile(threadCount: threadCount, precision: precision)
         guard let input = model.inputs.first?.shape, input.dropFirst().filter({ $0 != 1 }) == frontEnd.shape else {
             throw VoiceError(
                 .unusableModel, "\(folder.path): the network takes \(model.inputs.first?.shape ?? []), its front end makes \(frontEnd.shape)")

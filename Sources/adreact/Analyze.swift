@@ -30,6 +30,8 @@ struct Analyze: AsyncParsableCommand {
     var baseline = BaselineChoice.on
     @Option(help: "What tells speech from other sound: energy, silero or both.")
     var gate: String?
+    @Option(help: "What the networks compute in: f32 (the reference), bf16, or auto (bf16 where it is faster).")
+    var precision: String?
     @Option(help: "Viewer, as it shall travel with the sessions.")
     var viewer = ""
     @Option(help: "Advert, as it shall travel with the sessions.")
@@ -74,7 +76,9 @@ struct Analyze: AsyncParsableCommand {
 
     /// The six programs, on endpoints of their own.
     private func programs(in folder: String) -> [Supervisor.Program] {
-        func model(_ name: String?) -> [String] { name.map { ["--model", $0] } ?? [] }
+        func network(_ name: String?) -> [String] {
+            (name.map { ["--model", $0] } ?? []) + (precision.map { ["--precision", $0] } ?? [])
+        }
         var about: [String] = []
         for (name, value) in [("--viewer", viewer), ("--advert", advert), ("--consent", consent)] where !value.isEmpty {
             about += [name, value]
@@ -84,9 +88,9 @@ struct Analyze: AsyncParsableCommand {
             ("fusion-node", ["--journal", folder + "/journal.sqlite", "--baseline", baseline.rawValue]),
             ("sink", files),
             ("demuxer", ["--jobs", String(jobs)] + about + SessionName.unique(inputs).flatMap { ["--session", $0] } + ["--"] + inputs),
-            ("face-node", model(faceModel)),
-            ("rppg-node", model(pulseModel)),
-            ("audio-node", model(voiceModel) + (gate.map { ["--gate", $0] } ?? [])),
+            ("face-node", network(faceModel)),
+            ("rppg-node", network(pulseModel)),
+            ("audio-node", network(voiceModel) + (gate.map { ["--gate", $0] } ?? [])),
         ].map { name, arguments in
             Supervisor.Program(
                 name: name, path: ModelPaths.programs + "/" + name, arguments: arguments,

@@ -24,7 +24,7 @@ struct AudioNode: AsyncParsableCommand {
 
         func run() async throws {
             let (classifier, gate) = try NodeProcess.opening {
-                (try NetworkClassifier(folder: ModelFolder.load(ModelPaths.folder(voice.model))), try voice.gateMethod())
+                (try voice.makeClassifier(), try voice.gateMethod())
             }
             let make = { () -> any EvidenceProducer in
                 VoiceProducer(settings: VoiceSettings(), classifier: classifier, gate: gate)

@@ -22,7 +22,7 @@ struct Bench: AsyncParsableCommand {
 
     func run() async throws {
         let (network, gate) = try NodeProcess.opening {
-            (try NetworkClassifier(folder: ModelFolder.load(ModelPaths.folder(voice.model))), try voice.gateMethod())
+            (try voice.makeClassifier(), try voice.gateMethod())
         }
         do {
             let timed = TimedClassifier(network)

@@ -43,7 +43,7 @@ struct Classify: AsyncParsableCommand {
         let (folder, first) = try NodeProcess.opening {
             let folder = try ModelFolder.load(ModelPaths.folder(voice.model))
             _ = try voice.gateMethod()
-            return (folder, try NetworkClassifier(folder: folder).baseline)
+            return (folder, try NetworkClassifier(folder: folder, precision: voice.precision).baseline)
         }
         let personal = samePerson && baseline == .on ? first.map(PersonalBaseline.init) : nil
         if samePerson, baseline == .on, personal == nil {
@@ -55,7 +55,7 @@ struct Classify: AsyncParsableCommand {
             for _ in 0..<min(jobs, files.count) {
                 group.addTask {
                     let analysis = ClipAnalysis(
-                        classifier: try NetworkClassifier(folder: folder), gate: try voice.gateMethod(), acceptsShortSpeech: true)
+                        classifier: try NetworkClassifier(folder: folder, precision: voice.precision), gate: try voice.gateMethod(), acceptsShortSpeech: true)
                     while let position = queue.next() {
                         output.put(Self.outcome(of: files[position], analysis), at: position)
                     }

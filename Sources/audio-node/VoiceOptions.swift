@@ -1,4 +1,5 @@
 import ArgumentParser
+import Inference
 import NodeKit
 import Voice
 
@@ -10,9 +11,19 @@ struct VoiceOptions: ParsableArguments {
     @Option(help: "What tells speech from other sound: energy, silero or both.")
     var gate = GateChoice.standard
 
+    @Option(help: "What the voice network computes in: f32 (the reference), bf16, or auto (bf16 where it is faster).")
+    var precision = Precision.f32
+
+    /// - Throws: what loading a model throws.
+    func makeClassifier() throws -> NetworkClassifier {
+        try NetworkClassifier(folder: ModelFolder.load(ModelPaths.folder(model)), precision: precision)
+    }
+
     /// - Throws: `InferenceError` where Silero's network is wanted and not there.
     func gateMethod() throws -> SpeechGateMethod { try gate.method() }
 }
+
+extension Precision: ExpressibleByArgument {}
 
 enum GateChoice: String, ExpressibleByArgument, CaseIterable {
     case energy, silero, both

@@ -10,7 +10,7 @@ struct Classify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tell the expression on pictures: one JSON line a picture, on standard output.",
         discussion: """
-            {"file":"a.jpg","probabilities":{"positive":0.91,"neutral":0.07,"negative":0.02},...}
+            {"file":"a.jpg","probabilities":{"positive":0.91,"neutral":0.07,"negative":0.02},"logits":{...},...}
             A picture that cannot be judged has "error" instead ("noFace", or why its face is not usable), and does not \
             stop the others.
 
@@ -18,7 +18,8 @@ struct Classify: ParsableCommand {
             missing; 69 the model or the detector is missing; 64 usage.
             """)
 
-    @OptionGroup var models: FaceModelOptions
+    @OptionGroup var expression: ExpressionOptions
+    @OptionGroup var detectors: FaceDetectorOptions
 
     @Flag(help: "The pictures are faces already, cropped as in FER2013: no detection, the middle square is taken as it is.")
     var cropped = false
@@ -27,7 +28,9 @@ struct Classify: ParsableCommand {
     var images: [String]
 
     func run() throws {
-        let judge = try models.load { try PictureJudge(models: models, cropped: cropped) }
+        let judge = try detectors.load {
+            PictureJudge(classifier: try expression.makeClassifier(), finder: try detectors.makeFinder(), cropped: cropped)
+        }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var exitCode = ExitCode.success
@@ -44,11 +47,8 @@ struct Classify: ParsableCommand {
     }
 }
 
-/// Where the models are.
-struct FaceModelOptions: ParsableArguments {
-    @Option(help: "Face model: a folder, or a name in Models.", completion: .directory)
-    var model = "face"
-
+/// What finds the face.
+struct FaceDetectorOptions: ParsableArguments {
     @Option(help: "Folder of MediaPipe's face detectors (TFLite).", completion: .directory)
     var detectors = ModelPaths.fetched + "/mediapipe"
 
@@ -103,6 +103,8 @@ private struct PictureJudge {
     struct Line: Encodable {
         var file: String
         var probabilities: [String: Double]?
+        /// What `probabilities` are the softmax of.
+        var logits: [String: Double]?
         /// The eight emotions of FER+.
         var emotions: [String: Double]?
         var label: String?
@@ -117,9 +119,9 @@ private struct PictureJudge {
     private let classifier: ExpressionClassifier
     private let cropped: Bool
 
-    init(models: FaceModelOptions, cropped: Bool) throws {
-        classifier = try ExpressionClassifier(folder: ModelFolder.load(ModelPaths.folder(models.model)))
-        analyzer = FaceAnalyzer(finder: try models.makeFinder(), classifier: classifier)
+    init(classifier: ExpressionClassifier, finder: FaceFinder, cropped: Bool) {
+        self.classifier = classifier
+        analyzer = FaceAnalyzer(finder: finder, classifier: classifier)
         self.cropped = cropped
     }
 
@@ -163,6 +165,8 @@ private struct PictureJudge {
         let labels = ModelCard.labels
         let probabilities = expression.probabilities
         line.probabilities = Dictionary(zip(labels, probabilities.map(rounded)), uniquingKeysWith: { first, _ in first })
+        let logits = expression.logits.map { (Double($0) * 1_000_000).rounded() / 1_000_000 }
+        line.logits = Dictionary(zip(labels, logits), uniquingKeysWith: { first, _ in first })
         line.label = zip(probabilities, labels).max { $0.0 < $1.0 }?.1
         if !classifier.emotions.isEmpty {
             let emotions = zip(classifier.emotions, expression.emotionProbabilities.map(rounded))

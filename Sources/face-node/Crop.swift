@@ -8,14 +8,17 @@ struct Crop: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Cut the main face out of pictures, framed as the expression network is shown it.",
         discussion: """
-            Writes DIR/NAME.pgm (grey) for each picture and prints one JSON line: file, crop, the frame in the picture, and \
+            Writes DIR/NAME.pgm (grey), or with --colour DIR/NAME.ppm, for each picture and prints one JSON line: file, crop, the frame in the picture, and \
             the face's six keypoints. Exit codes as for classify.
             """)
 
-    @OptionGroup var models: FaceModelOptions
+    @OptionGroup var detectors: FaceDetectorOptions
 
     @Option(help: "Side of the crops, in pixels.")
     var size = 80
+
+    @Flag(help: "Keep the colours: for networks with three input channels.")
+    var colour = false
 
     @Option(help: "Folder for the crops.")
     var out: String
@@ -28,7 +31,7 @@ struct Crop: ParsableCommand {
     }
 
     func run() throws {
-        let finder = try models.load { try models.makeFinder() }
+        let finder = try detectors.load { try detectors.makeFinder() }
         try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -67,10 +70,11 @@ struct Crop: ParsableCommand {
         finder.reset()
         guard let face = try finder.find(in: picture, ptsNanoseconds: 0).face else { return }
         let area = FaceFraming.area(for: face)
-        let crop = GreyImage(try picture.crop(area, outputWidth: size, outputHeight: size))
+        let crop = try picture.crop(area, outputWidth: size, outputHeight: size)
         let name = URL(fileURLWithPath: file).deletingPathExtension().lastPathComponent
-        let path = out + "/" + name + ".pgm"
-        try crop.portableGreyMap.write(to: URL(fileURLWithPath: path), options: .atomic)
+        let path = out + "/" + name + (colour ? ".ppm" : ".pgm")
+        let content = colour ? crop.portablePixelMap : GreyImage(crop).portableGreyMap
+        try content.write(to: URL(fileURLWithPath: path), options: .atomic)
         line.crop = path
         line.frame = [area.centreX, area.centreY, area.width, area.angleRadians]
         line.keypoints = face.keypoints?.points.flatMap { [$0.x, $0.y] }
@@ -81,4 +85,9 @@ struct Crop: ParsableCommand {
 extension GreyImage {
     /// Binary PGM (netpbm): the simplest picture file there is; OpenCV, PIL and FFmpeg read it.
     fileprivate var portableGreyMap: Data { Data("P5\n\(width) \(height)\n255\n".utf8) + Data(pixels) }
+}
+
+extension RGBImage {
+    /// Binary PPM (netpbm), likewise for colours.
+    fileprivate var portablePixelMap: Data { Data("P6\n\(width) \(height)\n255\n".utf8) + Data(pixels) }
 }

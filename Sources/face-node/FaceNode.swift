@@ -1,6 +1,5 @@
 import ArgumentParser
 import Face
-import Inference
 import Media
 import MediaKit
 import NodeKit
@@ -19,8 +18,7 @@ struct FaceNode: AsyncParsableCommand {
 
         @Option(help: "Work on this file alone, and print face frames as JSON Lines.")
         var input: String?
-        @Option(help: "Face model: a folder, or a name in Models.")
-        var model = "face"
+        @OptionGroup var expression: ExpressionOptions
         @Option(help: "Threads for decoding: two let it run ahead of seeing.")
         var decoderThreads = 2
         @OptionGroup var options: NodeOptions
@@ -30,9 +28,7 @@ struct FaceNode: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let classifier = try NodeProcess.opening {
-                try ExpressionClassifier(folder: ModelFolder.load(ModelPaths.folder(model)))
-            }
+            let classifier = try NodeProcess.opening(expression.makeClassifier)
             let make = { [decoderThreads] () throws -> any EvidenceProducer in
                 let finder = try FaceFinder(modelsPath: ModelPaths.fetched + "/mediapipe")
                 return FaceProducer(analyzer: FaceAnalyzer(finder: finder, classifier: classifier), decoderThreads: decoderThreads)

@@ -22,6 +22,8 @@ struct RPPGNode: AsyncParsableCommand {
         var input: String?
         @Option(help: "Pulse model: a folder, or a name in Models.")
         var model = "pulse"
+        @Option(help: "What the pulse network computes in: f32 (the reference), bf16, or auto (bf16 where it is faster).")
+        var precision = Precision.f32
         @Option(help: "Threads for decoding.")
         var decoderThreads = 1
         @OptionGroup var options: NodeOptions
@@ -32,7 +34,7 @@ struct RPPGNode: AsyncParsableCommand {
 
         func run() async throws {
             let classifier = try NodeProcess.opening {
-                try PPGNetwork(folder: ModelFolder.load(ModelPaths.folder(model)))
+                try PPGNetwork(folder: ModelFolder.load(ModelPaths.folder(model)), precision: precision)
             }
             let make = { [decoderThreads] () throws -> any EvidenceProducer in
                 try PulseProducer(
@@ -47,3 +49,5 @@ struct RPPGNode: AsyncParsableCommand {
         }
     }
 }
+
+extension Precision: ExpressibleByArgument {}

@@ -10,13 +10,13 @@ public struct PPGNetwork: PulseClassifier {
     /// - Parameter folder: A model of task `pulse`, whose input is [batch, 3, clip samples] and whose card's settings are
     ///   `PPGFeatureSettings`.
     /// - Throws: `InferenceError` if the weights or the card do not fit, `PulseError.invalidSettings`.
-    public init(folder: ModelFolder) throws {
+    public init(folder: ModelFolder, precision: Precision = .f32) throws {
         guard folder.card.task == .pulse else {
             throw InferenceError(
                 .invalidCard, path: folder.path, detail: "a model for \(folder.card.task.rawValue), not for the pulse")
         }
         extractor = try PPGFeatureExtractor(settings: try folder.settings(PPGFeatureSettings.self))
-        model = try folder.compile(threadCount: 1)
+        model = try folder.compile(threadCount: 1, precision: precision)
     }
 
     /// - Returns: nil if the last second of the wave does not hold a single clean pulse, or the wave is shorter than the

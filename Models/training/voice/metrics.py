@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.optimize
-from sklearn.metrics import confusion_matrix, f1_score, recall_score, roc_auc_score
+from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score, roc_auc_score
 
 
 def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> dict:
@@ -11,6 +11,7 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> dict:
         "clips": int(len(labels)),
         "accuracy": float((predicted == labels).mean()),
         "uar": float(recall_score(labels, predicted, average="macro", zero_division=0)),
+        "precision": float(precision_score(labels, predicted, average="macro", zero_division=0)),
         "f1": float(f1_score(labels, predicted, average="macro", zero_division=0)),
         "ece": calibration_error(probabilities, labels),
         "confusion": confusion_matrix(labels, predicted, labels=[0, 1, 2]).tolist(),

@@ -31,7 +31,7 @@ struct PrecisionTests {
             // The logits are of the order of 1; bf16 keeps 8 bits.
             #expect(zip(logits, golden.logits).allSatisfy { abs($0 - $1) < 0.05 })
             #expect(logits != golden.logits)
-        } catch let error as InferenceError {
+        } catch {
             #expect(error.code == .unsupported && error.detail.contains("bf16"))
         }
     }

@@ -8,8 +8,8 @@ struct Crop: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Cut the main face out of pictures, framed as the expression network is shown it.",
         discussion: """
-            Writes DIR/NAME.pgm (grey), or with --colour DIR/NAME.ppm, for each picture and prints one JSON line: file, crop, the frame in the picture, and \
-            the face's six keypoints. Exit codes as for classify.
+            Writes DIR/NAME.pgm (grey), or with --colour DIR/NAME.ppm, for each picture and prints one JSON line: file, crop, \
+            the frame in the picture, and the face's six keypoints. Exit codes as for classify.
             """)
 
     @OptionGroup var detectors: FaceDetectorOptions

@@ -11,9 +11,9 @@ struct BlazeFaceSearch<Picture: PictureSource> {
     ///
     /// - Parameters:
     ///   - thorough: Whether to look with the full-range network too.
-    ///   - known: A face that a close-up has already shown; it comes first.
-    func faces(thorough: Bool, known: DetectedFace?) throws -> [DetectedFace] {
-        var faces = known.map { [$0] } ?? []
+    ///   - known: Faces that close-ups have already shown; they come first.
+    func faces(thorough: Bool, known: [DetectedFace]) throws -> [DetectedFace] {
+        var faces = known
         for candidate in try candidates(thorough: thorough) where !faces.contains(where: { isSame($0, candidate) }) {
             guard let face = try closeUp(of: candidate, scoreThreshold: settings.confirmScore),
                 !faces.contains(where: { isSame($0, face) })
@@ -50,6 +50,18 @@ struct BlazeFaceSearch<Picture: PictureSource> {
             (candidates[$1].box.sizePixels, $0) < (candidates[$0].box.sizePixels, $1)
         }
         return bySize.prefix(settings.candidateLimit).map { candidates[$0] }
+    }
+
+    /// Each of these faces again, but for those that are gone, and for those that have become another's.
+    func closeUps(of faces: [DetectedFace]) throws -> [DetectedFace] {
+        var seen: [DetectedFace] = []
+        for face in faces {
+            guard let again = try closeUp(of: face, scoreThreshold: settings.keepScore),
+                !seen.contains(where: { isSame($0, again) })
+            else { continue }
+            seen.append(again)
+        }
+        return seen
     }
 
     /// Two boxes on one face: the networks draw them a little differently.

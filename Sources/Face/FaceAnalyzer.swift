@@ -1,10 +1,10 @@
 import Inference
 import Media
 
-/// From a frame to the viewer's expression: find the face, judge whether it can be read, read it.
+/// From a frame to the viewer's expression: find the face, see how the head is turned, judge whether the face can be read, read it.
 ///
 /// ```swift
-/// let analyzer = FaceAnalyzer(finder: finder, classifier: classifier)
+/// let analyzer = FaceAnalyzer(finder: finder, headReader: headReader, classifier: classifier)
 /// for frame in try decoder.decode(packet) {
 ///     let observation = try analyzer.analyze(frame)
 /// }
@@ -14,14 +14,39 @@ import Media
 /// on the frames of its segment up to it. One thread at a time.
 public final class FaceAnalyzer {
     private let finder: FaceFinder
+    private let headReader: HeadReader
     private let classifier: ExpressionClassifier
     private let limits: FaceQualityLimits
+    private let attention: AttentionLimits
     private var segment: UInt32?
+    /// Of each face of the finder's last look, the viewer's first. Heads are read when faces are looked at, not in every frame.
+    private var heads: [Head] = []
 
-    public init(finder: FaceFinder, classifier: ExpressionClassifier, limits: FaceQualityLimits = FaceQualityLimits()) {
+    /// What is done with a frame, in this order. Frames that are not looked at begin with `crop`.
+    public enum Stage: String, Sendable, CaseIterable {
+        /// Looking for faces in the whole picture ...
+        case detect
+        /// ... or only where they have been.
+        case track
+        /// The mesh, the pose and the eyes.
+        case head
+        /// Cutting the face out, and judging its quality.
+        case crop
+        case classify
+    }
+
+    /// Called at the end of each stage, for whoever measures them.
+    public var onStageEnd: ((Stage) -> Void)?
+
+    public init(
+        finder: FaceFinder, headReader: HeadReader, classifier: ExpressionClassifier,
+        limits: FaceQualityLimits = FaceQualityLimits(), attention: AttentionLimits = AttentionLimits()
+    ) {
         self.finder = finder
+        self.headReader = headReader
         self.classifier = classifier
         self.limits = limits
+        self.attention = attention
     }
 
     /// - Throws: `InferenceError`, `HaarCascadeError` or `MediaError`.
@@ -42,19 +67,30 @@ public final class FaceAnalyzer {
 
     private func analyze(_ picture: some PictureSource, ptsNanoseconds: Int64) throws -> FaceObservation {
         let finding = try finder.find(in: picture, ptsNanoseconds: ptsNanoseconds)
+        let faces = (finding.face.map { [$0] } ?? []) + finding.others
+        if let look = finder.lastLook, look.ptsNanoseconds == ptsNanoseconds {
+            onStageEnd?(look.searchedPicture ? .detect : .track)
+            heads = try faces.map { try headReader.read($0, in: picture) }
+            if !faces.isEmpty { onStageEnd?(.head) }
+        }
+        let observed = try zip(faces, heads).map { try observe($0, head: $1, in: picture) }
+        let viewer = finding.face == nil ? nil : observed.first
         return FaceObservation(
-            face: try finding.face.map { try observe($0, in: picture) }, faceCount: finding.faceCount)
+            face: viewer, others: Array(observed.dropFirst(viewer == nil ? 0 : 1)), faceCount: finding.faceCount)
     }
 
-    private func observe(_ face: TrackedFace, in picture: some PictureSource) throws -> ObservedFace {
+    private func observe(_ face: TrackedFace, head: Head, in picture: some PictureSource) throws -> ObservedFace {
         let area = FaceFraming.area(for: face)
         let crop = try classifier.crop(picture, area: area)
         let quality = FaceQuality(crop: GreyImage(crop), area: area, in: picture)
-        let reason = limits.reason(against: quality)
+        onStageEnd?(.crop)
+        let reason = limits.reason(against: quality, detectorScore: face.detectorScore, head: head)
         let expression = reason == nil ? try classifier.classify([crop]).first : nil
+        if expression != nil { onStageEnd?(.classify) }
         return ObservedFace(
-            box: face.box, detectorScore: face.detectorScore, keypoints: face.keypoints, quality: quality,
-            expression: expression, unusable: reason)
+            number: face.number, box: face.box, detectorScore: face.detectorScore, keypoints: face.keypoints, quality: quality,
+            head: head, facesScreen: attention.facesScreen(head), eyesAreOpen: attention.eyesAreOpen(head), expression: expression,
+            unusable: reason)
     }
 }
 
@@ -62,23 +98,34 @@ public final class FaceAnalyzer {
 public struct FaceObservation: Sendable, Equatable {
     /// The main viewer; nil if not in this frame.
     public var face: ObservedFace?
+    /// The other faces, if the finder tracks all.
+    public var others: [ObservedFace]
     /// How many faces there are, others included.
     public var faceCount: Int
 
-    public init(face: ObservedFace?, faceCount: Int) {
+    public init(face: ObservedFace?, others: [ObservedFace] = [], faceCount: Int) {
         self.face = face
+        self.others = others
         self.faceCount = faceCount
     }
 }
 
-/// The main viewer's face in one frame, in pixels of the upright picture.
+/// A face in one frame, in pixels of the upright picture.
 public struct ObservedFace: Sendable, Equatable {
+    /// As `TrackedFace.number`.
+    public var number: Int?
     /// The detector's box, upright.
     public var box: RotatedRectangle
     /// 0 to 1.
     public var detectorScore: Double
     public var keypoints: FaceKeypoints?
     public var quality: FaceQuality
+    /// As it was when the face was last looked at, up to 0.16 s before.
+    public var head: Head
+    /// nil: not known.
+    public var facesScreen: Bool?
+    /// nil: not known.
+    public var eyesAreOpen: Bool?
     /// nil exactly if the face is not usable.
     public var expression: FaceExpression?
     /// Why not; nil if usable.
@@ -90,13 +137,17 @@ public struct ObservedFace: Sendable, Equatable {
     public var probabilities: [Double]? { expression?.probabilities }
 
     public init(
-        box: RotatedRectangle, detectorScore: Double, keypoints: FaceKeypoints?, quality: FaceQuality,
-        expression: FaceExpression?, unusable: UnusableFace?
+        number: Int? = nil, box: RotatedRectangle, detectorScore: Double, keypoints: FaceKeypoints?, quality: FaceQuality, head: Head,
+        facesScreen: Bool?, eyesAreOpen: Bool?, expression: FaceExpression?, unusable: UnusableFace?
     ) {
+        self.number = number
         self.box = box
         self.detectorScore = detectorScore
         self.keypoints = keypoints
         self.quality = quality
+        self.head = head
+        self.facesScreen = facesScreen
+        self.eyesAreOpen = eyesAreOpen
         self.expression = expression
         self.unusable = unusable
     }

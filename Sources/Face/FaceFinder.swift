@@ -21,9 +21,20 @@ public final class FaceFinder {
     private let settings: FaceFinderSettings
     private let detector: Detector
     private var tracker: FaceTracker
+    private var numbering = FaceNumbering()
     private var last = FaceFinding(face: nil, faceCount: 0)
+    /// When and how a picture was last looked at; nil before the first one.
+    public private(set) var lastLook: Look?
     private var nextLookNanoseconds = Int64.min
     private var nextSearchNanoseconds = Int64.min
+
+    /// A picture that was looked at.
+    public struct Look: Sendable, Equatable {
+        /// When the picture is shown.
+        public var ptsNanoseconds: Int64
+        /// Whether faces were looked for in all of it, and not only where they had been.
+        public var searchedPicture: Bool
+    }
 
     private enum Detector {
         case blazeFace(short: BlazeFace, full: BlazeFace)
@@ -48,7 +59,9 @@ public final class FaceFinder {
     /// Forgets the viewer: the next frame is the first of a segment.
     public func reset() {
         tracker = FaceTracker()
+        numbering = FaceNumbering()
         last = FaceFinding(face: nil, faceCount: 0)
+        lastLook = nil
         nextLookNanoseconds = .min
         nextSearchNanoseconds = .min
     }
@@ -63,24 +76,30 @@ public final class FaceFinder {
     public func find(in picture: some PictureSource, ptsNanoseconds: Int64) throws -> FaceFinding {
         guard ptsNanoseconds >= nextLookNanoseconds else { return last }
         let former = last.face
+        var searchedPicture = true
         switch detector {
         case .blazeFace(let short, let full):
             let search = BlazeFaceSearch(picture: picture, short: short, full: full, settings: settings)
-            last = try find(with: search, ptsNanoseconds: ptsNanoseconds)
+            (last, searchedPicture) = try find(with: search, ptsNanoseconds: ptsNanoseconds)
         case .haarCascade(let cascade):
             let faces = try cascade.faces(in: picture)
-            last = FaceFinding(face: tracker.advance(faces).map(TrackedFace.init), faceCount: faces.count)
+            last = finding(viewer: tracker.advance(faces), among: faces)
         }
+        lastLook = Look(ptsNanoseconds: ptsNanoseconds, searchedPicture: searchedPicture)
         let interval = isStill(last.face, since: former) ? settings.stillLookIntervalSeconds : settings.lookIntervalSeconds
         nextLookNanoseconds = ptsNanoseconds.later(bySeconds: interval)
         return last
     }
 
-    private func find(with search: BlazeFaceSearch<some PictureSource>, ptsNanoseconds: Int64) throws -> FaceFinding {
+    private func find(
+        with search: BlazeFaceSearch<some PictureSource>, ptsNanoseconds: Int64
+    ) throws -> (finding: FaceFinding, searchedPicture: Bool) {
         let isSearch = ptsNanoseconds >= nextSearchNanoseconds
-        let known = try tracker.viewer.flatMap { try search.closeUp(of: $0, scoreThreshold: settings.keepScore) }
-        if let known, !(isSearch && settings.countsFaces) {
-            return FaceFinding(face: tracker.advance([known]).map(TrackedFace.init), faceCount: max(last.faceCount, 1))
+        let known = try search.closeUps(of: knownFaces)
+        let knowsViewer = tracker.viewer.map { FaceTracker().bestMatch(of: $0, among: known) != nil } ?? false
+        if knowsViewer, !(isSearch && settings.countsFaces) {
+            let seen = finding(viewer: tracker.advance(known), among: known)
+            return (settings.tracksAll ? seen : FaceFinding(face: seen.face, faceCount: max(last.faceCount, 1)), false)
         }
         let faces = try search.faces(thorough: isSearch, known: known)
         let viewer = tracker.advance(faces)
@@ -92,7 +111,22 @@ public final class FaceFinder {
             nextSearchNanoseconds = min(
                 nextSearchNanoseconds, ptsNanoseconds.later(bySeconds: settings.searchIntervalSeconds))
         }
-        return FaceFinding(face: viewer.map(TrackedFace.init), faceCount: faces.count)
+        return (finding(viewer: viewer, among: faces), true)
+    }
+
+    /// The faces to look at from near, the viewer's first.
+    private var knownFaces: [DetectedFace] {
+        let viewer = tracker.viewer.map { [$0] } ?? []
+        return settings.tracksAll ? viewer + numbering.present.filter { $0 != tracker.viewer } : viewer
+    }
+
+    private func finding(viewer: DetectedFace?, among faces: [DetectedFace]) -> FaceFinding {
+        guard settings.tracksAll else { return FaceFinding(face: viewer.map { TrackedFace($0) }, faceCount: faces.count) }
+        let numbered = zip(faces, numbering.advance(faces)).map { TrackedFace($0, number: $1) }
+        let position = faces.firstIndex { $0 == viewer }
+        return FaceFinding(
+            face: position.map { numbered[$0] }, others: numbered.indices.filter { $0 != position }.map { numbered[$0] },
+            faceCount: faces.count)
     }
 
     private func isStill(_ face: TrackedFace?, since former: TrackedFace?) -> Bool {
@@ -115,16 +149,19 @@ extension Int64 {
 public struct FaceFinding: Sendable, Equatable {
     /// The main viewer; nil if not in this frame.
     public var face: TrackedFace?
+    /// The other faces, with `FaceFinderSettings.tracksAll`; else none.
+    public var others: [TrackedFace]
     /// How many faces there are, others included. Between searches of the whole picture this is the number of the last one.
     public var faceCount: Int
 
-    public init(face: TrackedFace?, faceCount: Int) {
+    public init(face: TrackedFace?, others: [TrackedFace] = [], faceCount: Int) {
         self.face = face
+        self.others = others
         self.faceCount = faceCount
     }
 }
 
-/// The main viewer's face, in pixels of the upright picture.
+/// A face that is followed, in pixels of the upright picture.
 public struct TrackedFace: Sendable, Equatable {
     /// The detector's box, upright.
     public var box: RotatedRectangle
@@ -132,15 +169,18 @@ public struct TrackedFace: Sendable, Equatable {
     public var detectorScore: Double
     /// nil with the Haar cascade.
     public var keypoints: FaceKeypoints?
+    /// Kept by the same person through a segment, from 1; nil without `FaceFinderSettings.tracksAll`.
+    public var number: Int?
 
-    public init(box: RotatedRectangle, detectorScore: Double, keypoints: FaceKeypoints?) {
+    public init(box: RotatedRectangle, detectorScore: Double, keypoints: FaceKeypoints?, number: Int? = nil) {
         self.box = box
         self.detectorScore = detectorScore
         self.keypoints = keypoints
+        self.number = number
     }
 
-    init(_ face: DetectedFace) {
-        self.init(box: face.box, detectorScore: face.score, keypoints: face.keypoints)
+    init(_ face: DetectedFace, number: Int? = nil) {
+        self.init(box: face.box, detectorScore: face.score, keypoints: face.keypoints, number: number)
     }
 }
 
@@ -166,6 +206,8 @@ public struct FaceFinderSettings: Sendable, Equatable {
     public var countIntervalSeconds = 0.5
     /// Whether other faces than the viewer's matter: without, they are not looked for while the viewer is known.
     public var countsFaces = true
+    /// Whether the other faces are followed too, each with a number: as often as the viewer's, and so each at the viewer's cost.
+    public var tracksAll = false
     /// Least score of a candidate that the short-range network sees in the whole picture, 0 to 1.
     public var shortRangeScore = 0.5
     /// Likewise for the full-range network, which takes more things for faces.

@@ -25,6 +25,10 @@ public struct FaceQuality: Sendable, Equatable {
 /// Why a face that was found is not read: a guess would be worse than none.
 public enum UnusableFace: String, Sendable, Equatable, CaseIterable {
     case tooSmall, tooDark, tooBright, tooBlurred, cutOff
+    /// The detector, or the mesh network, doubts that it is a face: mostly something hides it.
+    case doubtful
+    /// The head is turned so far aside, up or down that half of the expression is hidden.
+    case turnedAway
 }
 
 /// Below these a face counts as not usable.
@@ -38,17 +42,29 @@ public struct FaceQualityLimits: Sendable, Equatable {
     /// Squared grey levels.
     public var leastSharpness = 4.0
     public var leastVisibleShare = 0.6
+    /// 0 to 1.
+    public var leastDetectorScore = 0.6
+    /// 0 to 1.
+    public var leastMeshPresence = HeadReader.leastPresence
+    /// To either side. The mesh's second eye is hidden from about here.
+    public var mostYawDegrees = 55.0
+    /// Up or down.
+    public var mostPitchDegrees = 40.0
 
     public init() {}
 
-    /// The first limit that `quality` does not meet; nil if it meets them all.
-    public func reason(against quality: FaceQuality) -> UnusableFace? {
+    /// The first limit that a face does not meet; nil if it meets them all.
+    public func reason(against quality: FaceQuality, detectorScore: Double, head: Head) -> UnusableFace? {
         if quality.sizePixels < leastSizePixels { return .tooSmall }
         if quality.visibleShare < leastVisibleShare { return .cutOff }
         if quality.brightness < leastBrightness { return .tooDark }
         if quality.brightness > mostBrightness { return .tooBright }
         if quality.contrast < leastContrast { return quality.brightness < 0.5 ? .tooDark : .tooBright }
         if quality.sharpness < leastSharpness { return .tooBlurred }
+        guard detectorScore >= leastDetectorScore, head.meshPresence >= leastMeshPresence else { return .doubtful }
+        if let pose = head.pose, abs(pose.yawDegrees) > mostYawDegrees || abs(pose.pitchDegrees) > mostPitchDegrees {
+            return .turnedAway
+        }
         return nil
     }
 }

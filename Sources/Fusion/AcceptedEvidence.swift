@@ -44,6 +44,8 @@ struct FaceFrame: Sendable, Comparable {
     let pts: Int64
     let duration: Int64?
     let logits: SIMD3<Double>?
+    let showsViewer: Bool
+    let isAttentive: Bool
     let faceCount: Int
 
     init(_ evidence: FaceEvidence, settings: FusionSettings) throws(FusionError) {
@@ -57,6 +59,8 @@ struct FaceFrame: Sendable, Comparable {
         pts = evidence.ptsNanoseconds
         duration = evidence.durationNanoseconds
         if let logits = evidence.logits { self.logits = try Check.logits(logits, lane: .face) } else { logits = nil }
+        showsViewer = evidence.showsViewer
+        isAttentive = evidence.isAttentive
         faceCount = evidence.faceCount
     }
 

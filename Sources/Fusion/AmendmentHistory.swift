@@ -276,6 +276,7 @@ extension SecondRow {
     func with(revision: UInt64) -> SecondRow {
         SecondRow(
             session: session, second: second, revision: revision, probabilities: probabilities, sources: sources,
-            faceShare: faceShare, speechShare: speechShare, faceCount: faceCount, pulse: pulse, missing: missing)
+            faceShare: faceShare, viewerShare: viewerShare, attention: attention, speechShare: speechShare, faceCount: faceCount,
+            pulse: pulse, missing: missing)
     }
 }

@@ -53,11 +53,11 @@ struct EmotionMerger: Sendable {
         if voiceEnd <= frontier { lastGroupIsOpen = false }
     }
 
-    /// Takes the next frame, whose surroundings in the voice lane must be known; returns what it speaks for.
-    mutating func append(_ frame: FaceFrame) -> Range<Int64>? {
+    /// Takes the next frame, whose surroundings in the voice lane must be known; returns what it speaks for, usable or not.
+    mutating func append(_ frame: FaceFrame) -> Range<Int64> {
         let spoken = spokenTime(of: frame)
         previousPtsNanoseconds = max(frame.pts, previousPtsNanoseconds ?? 0)
-        guard let logits = frame.logits else { return nil }
+        guard let logits = frame.logits else { return spoken }
         let label = Emotion(largestOf: logits)
 
         var from = max(spoken.lowerBound, handedOutGroupEnd)
@@ -80,7 +80,7 @@ struct EmotionMerger: Sendable {
         if position < groups.endPosition, groups[position].start <= frame.pts {
             groups[position].face.add(logits)
         }
-        return spoken.isEmpty ? nil : spoken
+        return spoken
     }
 
     /// Hands out the next window in time order, if nothing can change it any more: frames before `faceKnown` and voice

@@ -52,13 +52,23 @@ public struct FaceEvidence: Sendable, Equatable, Codable {
     public let durationNanoseconds: Int64?
     /// Positive, neutral, negative, before softmax; nil where there is no face that can be judged.
     public let logits: [Float]?
+    /// Whether the main viewer's face is in the picture, judged or not.
+    public let showsViewer: Bool
+    /// Whether the main viewer faces the screen with open eyes.
+    public let isAttentive: Bool
     /// Faces seen in the picture, the main viewer's included.
     public let faceCount: Int
 
-    public init(ptsNanoseconds: Int64, durationNanoseconds: Int64? = nil, logits: [Float]?, faceCount: Int) {
+    /// - Parameter showsViewer: nil: where there are logits.
+    public init(
+        ptsNanoseconds: Int64, durationNanoseconds: Int64? = nil, logits: [Float]?, showsViewer: Bool? = nil,
+        isAttentive: Bool = false, faceCount: Int
+    ) {
         self.ptsNanoseconds = ptsNanoseconds
         self.durationNanoseconds = durationNanoseconds
         self.logits = logits
+        self.showsViewer = showsViewer ?? (logits != nil)
+        self.isAttentive = isAttentive
         self.faceCount = faceCount
     }
 }

@@ -17,11 +17,15 @@ struct SecondTable: Sendable {
         }
     }
 
-    mutating func add(_ frame: FaceFrame, speakingFor spoken: Range<Int64>?) {
+    mutating func add(_ frame: FaceFrame, speakingFor spoken: Range<Int64>) {
         let second = frame.pts / nanosecondsPerSecond
         sums[second, default: SecondSums()].faceCount = max(sums[second]?.faceCount ?? 0, frame.faceCount)
-        guard let spoken else { return }
-        forEachSecond(from: spoken.lowerBound, to: spoken.upperBound) { sums, overlap in sums.faceTime += overlap }
+        forEachSecond(from: spoken.lowerBound, to: spoken.upperBound) { sums, overlap in
+            sums.examinedTime += overlap
+            if frame.logits != nil { sums.faceTime += overlap }
+            if frame.showsViewer { sums.viewerTime += overlap }
+            if frame.isAttentive { sums.attentiveTime += overlap }
+        }
     }
 
     mutating func add(_ clip: PulsePart) {
@@ -55,6 +59,10 @@ private struct SecondSums: Sendable {
     var emotionTime: Int64 = 0
     var sources: Set<TimelineLane> = []
     var faceTime: Int64 = 0
+    /// What frames speak for, with or without a face.
+    var examinedTime: Int64 = 0
+    var viewerTime: Int64 = 0
+    var attentiveTime: Int64 = 0
     var speechTime: Int64 = 0
     var faceCount: Int?
     var pulse = PulseSums()
@@ -65,8 +73,9 @@ private struct SecondSums: Sendable {
             session: session, second: second,
             probabilities: emotionTime == 0 ? nil : Probabilities(emotion / Double(emotionTime)),
             sources: TimelineLane.allCases.filter(sources.contains),
-            faceShare: share(faceTime), speechShare: share(speechTime), faceCount: faceCount, pulse: pulse.mean,
-            missing: missing)
+            faceShare: share(faceTime), viewerShare: examinedTime == 0 ? nil : share(viewerTime),
+            attention: examinedTime == 0 ? nil : share(attentiveTime), speechShare: share(speechTime), faceCount: faceCount,
+            pulse: pulse.mean, missing: missing)
     }
 }
 

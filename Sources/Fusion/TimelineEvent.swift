@@ -169,6 +169,10 @@ public struct SecondRow: Sendable, Equatable, Codable {
     public let sources: [TimelineLane]
     /// Share of the second that frames with a usable face speak for, 0...1.
     public let faceShare: Double
+    /// Share of the second that frames with the main viewer's face speak for, usable or not, 0...1; nil where frames speak for none of it.
+    public let viewerShare: Double?
+    /// Share of the second in which the main viewer faces the screen with open eyes, 0...1; nil as `viewerShare`.
+    public let attention: Double?
     /// Share of the second that lies in speech parts, 0...1.
     public let speechShare: Double
     /// The most faces in one frame of this second; nil without frames.
@@ -204,7 +208,7 @@ public struct SecondRow: Sendable, Equatable, Codable {
 
     public init(
         session: String, second: Int64, revision: UInt64 = 0, probabilities: Probabilities?, sources: [TimelineLane],
-        faceShare: Double, speechShare: Double, faceCount: Int?, pulse: Pulse?, missing: [Lane]
+        faceShare: Double, viewerShare: Double?, attention: Double?, speechShare: Double, faceCount: Int?, pulse: Pulse?, missing: [Lane]
     ) {
         self.session = session
         self.second = second
@@ -212,6 +216,8 @@ public struct SecondRow: Sendable, Equatable, Codable {
         self.probabilities = probabilities
         self.sources = sources
         self.faceShare = faceShare
+        self.viewerShare = viewerShare
+        self.attention = attention
         self.speechShare = speechShare
         self.faceCount = faceCount
         self.pulse = pulse

@@ -37,7 +37,8 @@ extension FaceEvidence {
     package init(_ frame: Adreact_V1_FaceFrame) {
         self.init(
             ptsNanoseconds: frame.ptsNanoseconds, durationNanoseconds: frame.durationNanoseconds > 0 ? frame.durationNanoseconds : nil,
-            logits: frame.hasFace && !frame.face.logits.isEmpty ? frame.face.logits : nil, faceCount: Int(frame.faceCount))
+            logits: frame.hasFace && !frame.face.logits.isEmpty ? frame.face.logits : nil, showsViewer: frame.hasFace,
+            isAttentive: frame.hasFace && frame.face.head.facesScreen && frame.face.head.eyesOpen, faceCount: Int(frame.faceCount))
     }
 }
 
@@ -150,6 +151,8 @@ extension Adreact_V1_TimelineSecond {
             $0.probabilities = row.probabilities?.list ?? []
             $0.sources = row.sources.map(\.rawValue)
             $0.faceShare = row.faceShare
+            if let share = row.viewerShare { $0.viewerShare = share }
+            if let attention = row.attention { $0.attention = attention }
             $0.speechShare = row.speechShare
             if let count = row.faceCount { $0.faceCount = UInt32(clamping: count) }
             if let pulse = row.pulse {
@@ -164,12 +167,13 @@ extension Adreact_V1_TimelineSecond {
 
     /// `nil` where the message makes no sense.
     package func row(session: String) -> SecondRow? {
-        guard Int64(second) < TimelineTrack.times.upperBound / 1_000_000_000, [faceShare, speechShare].allSatisfy(shares.contains),
+        guard Int64(second) < TimelineTrack.times.upperBound / 1_000_000_000, [faceShare, viewerShare, attention, speechShare].allSatisfy(shares.contains),
             !hasPulse || pulse.isSound
         else { return nil }
         return SecondRow(
             session: session, second: Int64(second), revision: revision, probabilities: Probabilities(probabilities),
-            sources: sources.compactMap(TimelineLane.init(rawValue:)), faceShare: faceShare, speechShare: speechShare,
+            sources: sources.compactMap(TimelineLane.init(rawValue:)), faceShare: faceShare,
+            viewerShare: hasViewerShare ? viewerShare : nil, attention: hasAttention ? attention : nil, speechShare: speechShare,
             faceCount: hasFaceCount ? Int(faceCount) : nil,
             pulse: hasPulse ? SecondRow.Pulse(
                 heartRateBPM: pulse.hasHeartRateBpm ? pulse.heartRateBpm : nil, confidence: pulse.confidence,

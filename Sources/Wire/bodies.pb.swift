@@ -136,34 +136,181 @@ public nonisolated struct Adreact_V1_FaceFrame: Sendable {
   /// Clears the value of `face`. Subsequent reads from it will return its default value.
   public mutating func clearFace() {self._face = nil}
 
+  /// with face-node --faces all; fusion does not look at them
+  public var others: [Adreact_V1_FaceFrame.Face] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  public nonisolated struct Face: Sendable {
+  public nonisolated struct Face: @unchecked Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
     /// Upright pixels of the frame.
-    public var centreX: Float = 0
+    public var centreX: Float {
+      get {_storage._centreX}
+      set {_uniqueStorage()._centreX = newValue}
+    }
 
-    public var centreY: Float = 0
+    public var centreY: Float {
+      get {_storage._centreY}
+      set {_uniqueStorage()._centreY = newValue}
+    }
 
-    public var width: Float = 0
+    public var width: Float {
+      get {_storage._width}
+      set {_uniqueStorage()._width = newValue}
+    }
 
-    public var height: Float = 0
+    public var height: Float {
+      get {_storage._height}
+      set {_uniqueStorage()._height = newValue}
+    }
 
-    public var angleRadians: Float = 0
+    public var angleRadians: Float {
+      get {_storage._angleRadians}
+      set {_uniqueStorage()._angleRadians = newValue}
+    }
 
-    public var detectorScore: Float = 0
+    public var detectorScore: Float {
+      get {_storage._detectorScore}
+      set {_uniqueStorage()._detectorScore = newValue}
+    }
 
     /// 3; empty: not usable
-    public var logits: [Float] = []
+    public var logits: [Float] {
+      get {_storage._logits}
+      set {_uniqueStorage()._logits = newValue}
+    }
 
-    public var unusableReason: String = String()
+    public var unusableReason: String {
+      get {_storage._unusableReason}
+      set {_uniqueStorage()._unusableReason = newValue}
+    }
 
-    public var sharpness: Float = 0
+    public var sharpness: Float {
+      get {_storage._sharpness}
+      set {_uniqueStorage()._sharpness = newValue}
+    }
 
-    public var brightness: Float = 0
+    /// 0 ... 1
+    public var brightness: Float {
+      get {_storage._brightness}
+      set {_uniqueStorage()._brightness = newValue}
+    }
+
+    /// 0 ... 0.5
+    public var contrast: Float {
+      get {_storage._contrast}
+      set {_uniqueStorage()._contrast = newValue}
+    }
+
+    public var sizePixels: Float {
+      get {_storage._sizePixels}
+      set {_uniqueStorage()._sizePixels = newValue}
+    }
+
+    /// 0 ... 1
+    public var visibleShare: Float {
+      get {_storage._visibleShare}
+      set {_uniqueStorage()._visibleShare = newValue}
+    }
+
+    public var head: Adreact_V1_FaceFrame.Head {
+      get {_storage._head ?? Adreact_V1_FaceFrame.Head()}
+      set {_uniqueStorage()._head = newValue}
+    }
+    /// Returns true if `head` has been explicitly set.
+    public var hasHead: Bool {_storage._head != nil}
+    /// Clears the value of `head`. Subsequent reads from it will return its default value.
+    public mutating func clearHead() {_uniqueStorage()._head = nil}
+
+    /// with --faces all: SEGMENT.NUMBER, kept by a person through a segment
+    public var id: String {
+      get {_storage._id}
+      set {_uniqueStorage()._id = newValue}
+    }
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+
+    fileprivate var _storage = _StorageClass.defaultInstance
+  }
+
+  /// As of the last frame in which the face was looked at, up to 0.16 s before.
+  public nonisolated struct Head: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    /// 0 ... 1
+    public var meshPresence: Float = 0
+
+    /// absent: not known
+    public var pose: Adreact_V1_FaceFrame.Pose {
+      get {_pose ?? Adreact_V1_FaceFrame.Pose()}
+      set {_pose = newValue}
+    }
+    /// Returns true if `pose` has been explicitly set.
+    public var hasPose: Bool {self._pose != nil}
+    /// Clears the value of `pose`. Subsequent reads from it will return its default value.
+    public mutating func clearPose() {self._pose = nil}
+
+    /// height over width, of the eye turned more to the camera
+    public var eyeAspectRatio: Float {
+      get {_eyeAspectRatio ?? 0}
+      set {_eyeAspectRatio = newValue}
+    }
+    /// Returns true if `eyeAspectRatio` has been explicitly set.
+    public var hasEyeAspectRatio: Bool {self._eyeAspectRatio != nil}
+    /// Clears the value of `eyeAspectRatio`. Subsequent reads from it will return its default value.
+    public mutating func clearEyeAspectRatio() {self._eyeAspectRatio = nil}
+
+    /// absent: not known
+    public var eyesOpen: Bool {
+      get {_eyesOpen ?? false}
+      set {_eyesOpen = newValue}
+    }
+    /// Returns true if `eyesOpen` has been explicitly set.
+    public var hasEyesOpen: Bool {self._eyesOpen != nil}
+    /// Clears the value of `eyesOpen`. Subsequent reads from it will return its default value.
+    public mutating func clearEyesOpen() {self._eyesOpen = nil}
+
+    /// absent: not known
+    public var facesScreen: Bool {
+      get {_facesScreen ?? false}
+      set {_facesScreen = newValue}
+    }
+    /// Returns true if `facesScreen` has been explicitly set.
+    public var hasFacesScreen: Bool {self._facesScreen != nil}
+    /// Clears the value of `facesScreen`. Subsequent reads from it will return its default value.
+    public mutating func clearFacesScreen() {self._facesScreen = nil}
+
+    public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public init() {}
+
+    fileprivate var _pose: Adreact_V1_FaceFrame.Pose? = nil
+    fileprivate var _eyeAspectRatio: Float? = nil
+    fileprivate var _eyesOpen: Bool? = nil
+    fileprivate var _facesScreen: Bool? = nil
+  }
+
+  /// In degrees; 0, 0, 0 looks into the camera.
+  public nonisolated struct Pose: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    /// to the person's own left: positive
+    public var yawDegrees: Float = 0
+
+    /// up: positive
+    public var pitchDegrees: Float = 0
+
+    /// clockwise as seen: positive
+    public var rollDegrees: Float = 0
 
     public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -429,6 +576,25 @@ public nonisolated struct Adreact_V1_TimelineSecond: Sendable {
 
   public var missing: [String] = []
 
+  /// these two absent: frames speak for none of it
+  public var viewerShare: Double {
+    get {_viewerShare ?? 0}
+    set {_viewerShare = newValue}
+  }
+  /// Returns true if `viewerShare` has been explicitly set.
+  public var hasViewerShare: Bool {self._viewerShare != nil}
+  /// Clears the value of `viewerShare`. Subsequent reads from it will return its default value.
+  public mutating func clearViewerShare() {self._viewerShare = nil}
+
+  public var attention: Double {
+    get {_attention ?? 0}
+    set {_attention = newValue}
+  }
+  /// Returns true if `attention` has been explicitly set.
+  public var hasAttention: Bool {self._attention != nil}
+  /// Clears the value of `attention`. Subsequent reads from it will return its default value.
+  public mutating func clearAttention() {self._attention = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated struct Pulse: Sendable {
@@ -463,6 +629,8 @@ public nonisolated struct Adreact_V1_TimelineSecond: Sendable {
 
   fileprivate var _faceCount: UInt32? = nil
   fileprivate var _pulse: Adreact_V1_TimelineSecond.Pulse? = nil
+  fileprivate var _viewerShare: Double? = nil
+  fileprivate var _attention: Double? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -624,7 +792,7 @@ nonisolated extension Adreact_V1_VoiceWindow.Baseline: SwiftProtobuf.Message, Sw
 
 nonisolated extension Adreact_V1_FaceFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".FaceFrame"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}pts_nanoseconds\0\u{3}duration_nanoseconds\0\u{3}face_count\0\u{1}face\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}pts_nanoseconds\0\u{3}duration_nanoseconds\0\u{3}face_count\0\u{1}face\0\u{1}others\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -636,6 +804,7 @@ nonisolated extension Adreact_V1_FaceFrame: SwiftProtobuf.Message, SwiftProtobuf
       case 2: try { try decoder.decodeSingularSInt64Field(value: &self.durationNanoseconds) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.faceCount) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._face) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.others) }()
       default: break
       }
     }
@@ -658,6 +827,9 @@ nonisolated extension Adreact_V1_FaceFrame: SwiftProtobuf.Message, SwiftProtobuf
     try { if let v = self._face {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
+    if !self.others.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.others, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -666,6 +838,7 @@ nonisolated extension Adreact_V1_FaceFrame: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.durationNanoseconds != rhs.durationNanoseconds {return false}
     if lhs.faceCount != rhs.faceCount {return false}
     if lhs._face != rhs._face {return false}
+    if lhs.others != rhs.others {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -673,7 +846,175 @@ nonisolated extension Adreact_V1_FaceFrame: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Adreact_V1_FaceFrame.Face: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = Adreact_V1_FaceFrame.protoMessageName + ".Face"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}centre_x\0\u{3}centre_y\0\u{1}width\0\u{1}height\0\u{3}angle_radians\0\u{3}detector_score\0\u{1}logits\0\u{3}unusable_reason\0\u{1}sharpness\0\u{1}brightness\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}centre_x\0\u{3}centre_y\0\u{1}width\0\u{1}height\0\u{3}angle_radians\0\u{3}detector_score\0\u{1}logits\0\u{3}unusable_reason\0\u{1}sharpness\0\u{1}brightness\0\u{1}contrast\0\u{3}size_pixels\0\u{3}visible_share\0\u{1}head\0\u{1}id\0")
+
+  fileprivate class _StorageClass {
+    var _centreX: Float = 0
+    var _centreY: Float = 0
+    var _width: Float = 0
+    var _height: Float = 0
+    var _angleRadians: Float = 0
+    var _detectorScore: Float = 0
+    var _logits: [Float] = []
+    var _unusableReason: String = String()
+    var _sharpness: Float = 0
+    var _brightness: Float = 0
+    var _contrast: Float = 0
+    var _sizePixels: Float = 0
+    var _visibleShare: Float = 0
+    var _head: Adreact_V1_FaceFrame.Head? = nil
+    var _id: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _centreX = source._centreX
+      _centreY = source._centreY
+      _width = source._width
+      _height = source._height
+      _angleRadians = source._angleRadians
+      _detectorScore = source._detectorScore
+      _logits = source._logits
+      _unusableReason = source._unusableReason
+      _sharpness = source._sharpness
+      _brightness = source._brightness
+      _contrast = source._contrast
+      _sizePixels = source._sizePixels
+      _visibleShare = source._visibleShare
+      _head = source._head
+      _id = source._id
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularFloatField(value: &_storage._centreX) }()
+        case 2: try { try decoder.decodeSingularFloatField(value: &_storage._centreY) }()
+        case 3: try { try decoder.decodeSingularFloatField(value: &_storage._width) }()
+        case 4: try { try decoder.decodeSingularFloatField(value: &_storage._height) }()
+        case 5: try { try decoder.decodeSingularFloatField(value: &_storage._angleRadians) }()
+        case 6: try { try decoder.decodeSingularFloatField(value: &_storage._detectorScore) }()
+        case 7: try { try decoder.decodeRepeatedFloatField(value: &_storage._logits) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._unusableReason) }()
+        case 9: try { try decoder.decodeSingularFloatField(value: &_storage._sharpness) }()
+        case 10: try { try decoder.decodeSingularFloatField(value: &_storage._brightness) }()
+        case 11: try { try decoder.decodeSingularFloatField(value: &_storage._contrast) }()
+        case 12: try { try decoder.decodeSingularFloatField(value: &_storage._sizePixels) }()
+        case 13: try { try decoder.decodeSingularFloatField(value: &_storage._visibleShare) }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._head) }()
+        case 15: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._centreX.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._centreX, fieldNumber: 1)
+      }
+      if _storage._centreY.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._centreY, fieldNumber: 2)
+      }
+      if _storage._width.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._width, fieldNumber: 3)
+      }
+      if _storage._height.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._height, fieldNumber: 4)
+      }
+      if _storage._angleRadians.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._angleRadians, fieldNumber: 5)
+      }
+      if _storage._detectorScore.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._detectorScore, fieldNumber: 6)
+      }
+      if !_storage._logits.isEmpty {
+        try visitor.visitPackedFloatField(value: _storage._logits, fieldNumber: 7)
+      }
+      if !_storage._unusableReason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._unusableReason, fieldNumber: 8)
+      }
+      if _storage._sharpness.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._sharpness, fieldNumber: 9)
+      }
+      if _storage._brightness.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._brightness, fieldNumber: 10)
+      }
+      if _storage._contrast.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._contrast, fieldNumber: 11)
+      }
+      if _storage._sizePixels.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._sizePixels, fieldNumber: 12)
+      }
+      if _storage._visibleShare.bitPattern != 0 {
+        try visitor.visitSingularFloatField(value: _storage._visibleShare, fieldNumber: 13)
+      }
+      try { if let v = _storage._head {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
+      if !_storage._id.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._id, fieldNumber: 15)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Adreact_V1_FaceFrame.Face, rhs: Adreact_V1_FaceFrame.Face) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._centreX != rhs_storage._centreX {return false}
+        if _storage._centreY != rhs_storage._centreY {return false}
+        if _storage._width != rhs_storage._width {return false}
+        if _storage._height != rhs_storage._height {return false}
+        if _storage._angleRadians != rhs_storage._angleRadians {return false}
+        if _storage._detectorScore != rhs_storage._detectorScore {return false}
+        if _storage._logits != rhs_storage._logits {return false}
+        if _storage._unusableReason != rhs_storage._unusableReason {return false}
+        if _storage._sharpness != rhs_storage._sharpness {return false}
+        if _storage._brightness != rhs_storage._brightness {return false}
+        if _storage._contrast != rhs_storage._contrast {return false}
+        if _storage._sizePixels != rhs_storage._sizePixels {return false}
+        if _storage._visibleShare != rhs_storage._visibleShare {return false}
+        if _storage._head != rhs_storage._head {return false}
+        if _storage._id != rhs_storage._id {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Adreact_V1_FaceFrame.Head: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = Adreact_V1_FaceFrame.protoMessageName + ".Head"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}mesh_presence\0\u{1}pose\0\u{3}eye_aspect_ratio\0\u{3}eyes_open\0\u{3}faces_screen\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -681,66 +1022,85 @@ nonisolated extension Adreact_V1_FaceFrame.Face: SwiftProtobuf.Message, SwiftPro
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularFloatField(value: &self.centreX) }()
-      case 2: try { try decoder.decodeSingularFloatField(value: &self.centreY) }()
-      case 3: try { try decoder.decodeSingularFloatField(value: &self.width) }()
-      case 4: try { try decoder.decodeSingularFloatField(value: &self.height) }()
-      case 5: try { try decoder.decodeSingularFloatField(value: &self.angleRadians) }()
-      case 6: try { try decoder.decodeSingularFloatField(value: &self.detectorScore) }()
-      case 7: try { try decoder.decodeRepeatedFloatField(value: &self.logits) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self.unusableReason) }()
-      case 9: try { try decoder.decodeSingularFloatField(value: &self.sharpness) }()
-      case 10: try { try decoder.decodeSingularFloatField(value: &self.brightness) }()
+      case 1: try { try decoder.decodeSingularFloatField(value: &self.meshPresence) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._pose) }()
+      case 3: try { try decoder.decodeSingularFloatField(value: &self._eyeAspectRatio) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self._eyesOpen) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self._facesScreen) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.centreX.bitPattern != 0 {
-      try visitor.visitSingularFloatField(value: self.centreX, fieldNumber: 1)
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.meshPresence.bitPattern != 0 {
+      try visitor.visitSingularFloatField(value: self.meshPresence, fieldNumber: 1)
     }
-    if self.centreY.bitPattern != 0 {
-      try visitor.visitSingularFloatField(value: self.centreY, fieldNumber: 2)
+    try { if let v = self._pose {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._eyeAspectRatio {
+      try visitor.visitSingularFloatField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._eyesOpen {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._facesScreen {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 5)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Adreact_V1_FaceFrame.Head, rhs: Adreact_V1_FaceFrame.Head) -> Bool {
+    if lhs.meshPresence != rhs.meshPresence {return false}
+    if lhs._pose != rhs._pose {return false}
+    if lhs._eyeAspectRatio != rhs._eyeAspectRatio {return false}
+    if lhs._eyesOpen != rhs._eyesOpen {return false}
+    if lhs._facesScreen != rhs._facesScreen {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Adreact_V1_FaceFrame.Pose: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = Adreact_V1_FaceFrame.protoMessageName + ".Pose"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}yaw_degrees\0\u{3}pitch_degrees\0\u{3}roll_degrees\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularFloatField(value: &self.yawDegrees) }()
+      case 2: try { try decoder.decodeSingularFloatField(value: &self.pitchDegrees) }()
+      case 3: try { try decoder.decodeSingularFloatField(value: &self.rollDegrees) }()
+      default: break
+      }
     }
-    if self.width.bitPattern != 0 {
-      try visitor.visitSingularFloatField(value: self.width, fieldNumber: 3)
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.yawDegrees.bitPattern != 0 {
+      try visitor.visitSingularFloatField(value: self.yawDegrees, fieldNumber: 1)
     }
-    if self.height.bitPattern != 0 {
-      try visitor.visitSingularFloatField(value: self.height, fieldNumber: 4)
+    if self.pitchDegrees.bitPattern != 0 {
+      try visitor.visitSingularFloatField(value: self.pitchDegrees, fieldNumber: 2)
     }
-    if self.angleRadians.bitPattern != 0 {
-      try visitor.visitSingularFloatField(value: self.angleRadians, fieldNumber: 5)
-    }
-    if self.detectorScore.bitPattern != 0 {
-      try visitor.visitSingularFloatField(value: self.detectorScore, fieldNumber: 6)
-    }
-    if !self.logits.isEmpty {
-      try visitor.visitPackedFloatField(value: self.logits, fieldNumber: 7)
-    }
-    if !self.unusableReason.isEmpty {
-      try visitor.visitSingularStringField(value: self.unusableReason, fieldNumber: 8)
-    }
-    if self.sharpness.bitPattern != 0 {
-      try visitor.visitSingularFloatField(value: self.sharpness, fieldNumber: 9)
-    }
-    if self.brightness.bitPattern != 0 {
-      try visitor.visitSingularFloatField(value: self.brightness, fieldNumber: 10)
+    if self.rollDegrees.bitPattern != 0 {
+      try visitor.visitSingularFloatField(value: self.rollDegrees, fieldNumber: 3)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Adreact_V1_FaceFrame.Face, rhs: Adreact_V1_FaceFrame.Face) -> Bool {
-    if lhs.centreX != rhs.centreX {return false}
-    if lhs.centreY != rhs.centreY {return false}
-    if lhs.width != rhs.width {return false}
-    if lhs.height != rhs.height {return false}
-    if lhs.angleRadians != rhs.angleRadians {return false}
-    if lhs.detectorScore != rhs.detectorScore {return false}
-    if lhs.logits != rhs.logits {return false}
-    if lhs.unusableReason != rhs.unusableReason {return false}
-    if lhs.sharpness != rhs.sharpness {return false}
-    if lhs.brightness != rhs.brightness {return false}
+  public static func ==(lhs: Adreact_V1_FaceFrame.Pose, rhs: Adreact_V1_FaceFrame.Pose) -> Bool {
+    if lhs.yawDegrees != rhs.yawDegrees {return false}
+    if lhs.pitchDegrees != rhs.pitchDegrees {return false}
+    if lhs.rollDegrees != rhs.rollDegrees {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1104,7 +1464,7 @@ nonisolated extension Adreact_V1_TimelineWindow.PulseShare: SwiftProtobuf.Messag
 
 nonisolated extension Adreact_V1_TimelineSecond: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TimelineSecond"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}second\0\u{1}revision\0\u{1}probabilities\0\u{1}sources\0\u{3}face_share\0\u{3}speech_share\0\u{3}face_count\0\u{1}pulse\0\u{1}missing\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}second\0\u{1}revision\0\u{1}probabilities\0\u{1}sources\0\u{3}face_share\0\u{3}speech_share\0\u{3}face_count\0\u{1}pulse\0\u{1}missing\0\u{3}viewer_share\0\u{1}attention\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1121,6 +1481,8 @@ nonisolated extension Adreact_V1_TimelineSecond: SwiftProtobuf.Message, SwiftPro
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self._faceCount) }()
       case 8: try { try decoder.decodeSingularMessageField(value: &self._pulse) }()
       case 9: try { try decoder.decodeRepeatedStringField(value: &self.missing) }()
+      case 10: try { try decoder.decodeSingularDoubleField(value: &self._viewerShare) }()
+      case 11: try { try decoder.decodeSingularDoubleField(value: &self._attention) }()
       default: break
       }
     }
@@ -1158,6 +1520,12 @@ nonisolated extension Adreact_V1_TimelineSecond: SwiftProtobuf.Message, SwiftPro
     if !self.missing.isEmpty {
       try visitor.visitRepeatedStringField(value: self.missing, fieldNumber: 9)
     }
+    try { if let v = self._viewerShare {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 10)
+    } }()
+    try { if let v = self._attention {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 11)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1171,6 +1539,8 @@ nonisolated extension Adreact_V1_TimelineSecond: SwiftProtobuf.Message, SwiftPro
     if lhs._faceCount != rhs._faceCount {return false}
     if lhs._pulse != rhs._pulse {return false}
     if lhs.missing != rhs.missing {return false}
+    if lhs._viewerShare != rhs._viewerShare {return false}
+    if lhs._attention != rhs._attention {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -29,7 +29,9 @@ struct Classify: ParsableCommand {
 
     func run() throws {
         let judge = try detectors.load {
-            PictureJudge(classifier: try expression.makeClassifier(), finder: try detectors.makeFinder(), cropped: cropped)
+            PictureJudge(
+                classifier: try expression.makeClassifier(), finder: try detectors.makeFinder(),
+                headReader: try detectors.makeHeadReader(), cropped: cropped)
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -56,11 +58,15 @@ struct FaceDetectorOptions: ParsableArguments {
     var haarCascade: String?
 
     /// - Throws: what `FaceFinder.init` throws.
-    func makeFinder() throws -> FaceFinder {
+    func makeFinder(tracksAll: Bool = false) throws -> FaceFinder {
         var settings = FaceFinderSettings()
+        settings.tracksAll = tracksAll
         if let haarCascade { settings.detector = .haarCascade(path: haarCascade) }
         return try FaceFinder(settings: settings, modelsPath: detectors)
     }
+
+    /// - Throws: `InferenceError`, or what `FaceFinder.init` throws.
+    func makeHeadReader() throws -> HeadReader { try HeadReader(modelsPath: detectors) }
 
     /// Runs what needs the models; without them, one line on standard error and exit code 69.
     func load<Loaded>(_ body: () throws -> Loaded) throws -> Loaded {
@@ -119,9 +125,9 @@ private struct PictureJudge {
     private let classifier: ExpressionClassifier
     private let cropped: Bool
 
-    init(classifier: ExpressionClassifier, finder: FaceFinder, cropped: Bool) {
+    init(classifier: ExpressionClassifier, finder: FaceFinder, headReader: HeadReader, cropped: Bool) {
         self.classifier = classifier
-        analyzer = FaceAnalyzer(finder: finder, classifier: classifier)
+        analyzer = FaceAnalyzer(finder: finder, headReader: headReader, classifier: classifier)
         self.cropped = cropped
     }
 

@@ -63,17 +63,38 @@ extension Adreact_V1_FaceFrame {
             $0.ptsNanoseconds = frame.ptsNanoseconds
             $0.durationNanoseconds = frame.durationNanoseconds
             $0.faceCount = UInt32(clamping: observation.faceCount)
-            guard let face = observation.face else { return }
-            $0.face.centreX = Float(face.box.centreX)
-            $0.face.centreY = Float(face.box.centreY)
-            $0.face.width = Float(face.box.width)
-            $0.face.height = Float(face.box.height)
-            $0.face.angleRadians = Float(face.box.angleRadians)
-            $0.face.detectorScore = Float(face.detectorScore)
-            $0.face.logits = face.logits ?? []
-            $0.face.unusableReason = face.unusable?.rawValue ?? ""
-            $0.face.sharpness = Float(face.quality.sharpness)
-            $0.face.brightness = Float(face.quality.brightness)
+            if let face = observation.face { $0.face = Face(face, segment: frame.segment) }
+            $0.others = observation.others.map { Face($0, segment: frame.segment) }
+        }
+    }
+}
+
+extension Adreact_V1_FaceFrame.Face {
+    init(_ face: ObservedFace, segment: UInt32) {
+        self = .with {
+            $0.centreX = Float(face.box.centreX)
+            $0.centreY = Float(face.box.centreY)
+            $0.width = Float(face.box.width)
+            $0.height = Float(face.box.height)
+            $0.angleRadians = Float(face.box.angleRadians)
+            $0.detectorScore = Float(face.detectorScore)
+            $0.logits = face.logits ?? []
+            $0.unusableReason = face.unusable?.rawValue ?? ""
+            $0.sharpness = Float(face.quality.sharpness)
+            $0.brightness = Float(face.quality.brightness)
+            $0.contrast = Float(face.quality.contrast)
+            $0.sizePixels = Float(face.quality.sizePixels)
+            $0.visibleShare = Float(face.quality.visibleShare)
+            $0.head.meshPresence = Float(face.head.meshPresence)
+            if let pose = face.head.pose {
+                $0.head.pose.yawDegrees = Float(pose.yawDegrees)
+                $0.head.pose.pitchDegrees = Float(pose.pitchDegrees)
+                $0.head.pose.rollDegrees = Float(pose.rollDegrees)
+            }
+            if let ratio = face.head.eyeAspectRatio { $0.head.eyeAspectRatio = Float(ratio) }
+            if let areOpen = face.eyesAreOpen { $0.head.eyesOpen = areOpen }
+            if let facesScreen = face.facesScreen { $0.head.facesScreen = facesScreen }
+            if let number = face.number { $0.id = "\(segment).\(number)" }
         }
     }
 }

@@ -78,11 +78,12 @@ struct ClassifierTests {
 
     @Test("A still picture gives a face with an expression; an empty one gives none; again the same bits")
     func analysesStills() throws {
-        let analyzer = FaceAnalyzer(finder: try FaceFinder(modelsPath: Fixtures.detectors), classifier: classifier)
+        let analyzer = try Fixtures.analyzer(classifier: classifier)
         let picture = try Fixtures.picture("face-320x240.png")
         let observation = try analyzer.analyze(still: picture)
         let face = try #require(observation.face)
         #expect(face.unusable == nil && face.logits?.count == 3)
+        #expect(face.facesScreen == true && face.eyesAreOpen == true && face.number == nil)
         #expect(face.quality.visibleShare > 0.8 && (100...220).contains(face.quality.sizePixels))
         let empty = try #require(RGBImage(width: 64, height: 64, pixels: [UInt8](repeating: 0, count: 64 * 64 * 3)))
         #expect(try analyzer.analyze(still: empty) == FaceObservation(face: nil, faceCount: 0))
@@ -94,8 +95,7 @@ struct ClassifierTests {
         var limits = FaceQualityLimits()
         limits.leastBrightness = 0.99
         limits.mostBrightness = 1
-        let analyzer = FaceAnalyzer(
-            finder: try FaceFinder(modelsPath: Fixtures.detectors), classifier: classifier, limits: limits)
+        let analyzer = try Fixtures.analyzer(classifier: classifier, limits: limits)
         let face = try #require(try analyzer.analyze(still: try Fixtures.picture("face-320x240.png")).face)
         #expect(face.unusable == .tooDark && face.logits == nil && face.probabilities == nil)
     }

@@ -6,9 +6,7 @@ import Testing
 @Suite("On real clips", .enabled(if: Fixtures.hasClips, "../shared/clips is not here"))
 struct ClipTests {
     private func observations(of name: String) throws -> [(seconds: Double, observation: FaceObservation)] {
-        let analyzer = FaceAnalyzer(
-            finder: try FaceFinder(modelsPath: Fixtures.detectors),
-            classifier: try ExpressionClassifier(folder: ModelFolder.load(Fixtures.model)))
+        let analyzer = try Fixtures.analyzer()
         var result: [(seconds: Double, observation: FaceObservation)] = []
         try Fixtures.forEachFrame(of: name) { frame in
             result.append((Double(frame.ptsNanoseconds) / 1e9, try analyzer.analyze(frame)))
@@ -68,6 +66,47 @@ struct ClipTests {
     func countsFaces() throws {
         let seen = try observations(of: "many-faces-speech.mp4")
         #expect((2...8).contains(seen.map(\.observation.faceCount).max() ?? 0))
+    }
+
+    @Test("A speaker who faces the camera is attentive, but for the moments of closed eyes")
+    func seesClosedEyes() throws {
+        let faces = try observations(of: "talker-3.mp4").compactMap(\.observation.face)
+        #expect(faces.allSatisfy { $0.facesScreen == true })
+        // By eye, the lids are down in frames 37, 58, 83 and 112 of 125, and beside these: in about a tenth.
+        let openShare = Double(faces.count { $0.eyesAreOpen == true }) / Double(faces.count)
+        #expect((0.8...0.97).contains(openShare))
+    }
+
+    @Test("With everybody's faces, each has a number of its own, and the viewer is whom one would have alone")
+    func numbersFaces() throws {
+        var settings = FaceFinderSettings()
+        settings.tracksAll = true
+        let all = try FaceFinder(settings: settings, modelsPath: Fixtures.detectors)
+        let main = try FaceFinder(modelsPath: Fixtures.detectors)
+        var mostOthers = 0
+        var framesByFace: [[Int]: Int] = [:]
+        var agreement = (same: 0, both: 0)
+        var segment: UInt32?
+        try Fixtures.forEachFrame(of: "many-faces-speech.mp4") { frame in
+            if frame.segment != segment {
+                all.reset()
+                main.reset()
+            }
+            segment = frame.segment
+            let finding = try all.find(in: frame)
+            let numbers = ((finding.face.map { [$0] } ?? []) + finding.others).compactMap(\.number)
+            #expect(Set(numbers).count == numbers.count && numbers.count == finding.faceCount)
+            for number in numbers { framesByFace[[Int(frame.segment), number], default: 0] += 1 }
+            mostOthers = max(mostOthers, finding.others.count)
+            if let alone = try main.find(in: frame).face, let viewer = finding.face {
+                agreement.both += 1
+                if abs(viewer.box.centreX - alone.box.centreX) < viewer.box.width / 2 { agreement.same += 1 }
+            }
+        }
+        #expect(mostOthers > 0)
+        // Somebody is followed for a second at least.
+        #expect(framesByFace.values.max() ?? 0 >= 25)
+        #expect(agreement.same * 10 >= agreement.both * 8)
     }
 
     @Test("Beginning at a later segment gives the same bits as running through")

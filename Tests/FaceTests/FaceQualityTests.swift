@@ -56,10 +56,13 @@ struct FaceQualityTests {
     func tellsReasons() {
         let limits = FaceQualityLimits()
         let good = FaceQuality(sizePixels: 150, sharpness: 300, brightness: 0.45, contrast: 0.2, visibleShare: 1)
+        var score = 0.9
+        var head = Head(
+            meshPresence: 1, pose: HeadPose(yawDegrees: 5, pitchDegrees: -5, rollDegrees: 30), eyeAspectRatio: 0.3)
         func reason(_ change: (inout FaceQuality) -> Void) -> UnusableFace? {
             var changed = good
             change(&changed)
-            return limits.reason(against: changed)
+            return limits.reason(against: changed, detectorScore: score, head: head)
         }
         #expect(reason { _ in } == nil)
         #expect(reason { $0.sizePixels = 20 } == .tooSmall)
@@ -69,5 +72,14 @@ struct FaceQualityTests {
         #expect(reason { $0.contrast = 0.01 } == .tooDark)
         #expect(reason { $0.brightness = 0.8; $0.contrast = 0.01 } == .tooBright)
         #expect(reason { $0.sharpness = 1 } == .tooBlurred)
+        head.pose?.yawDegrees = -70
+        #expect(reason { _ in } == .turnedAway)
+        head.pose = HeadPose(yawDegrees: 0, pitchDegrees: -60, rollDegrees: 0)
+        #expect(reason { _ in } == .turnedAway)
+        head = Head(meshPresence: 0.2, pose: nil, eyeAspectRatio: nil)
+        #expect(reason { _ in } == .doubtful)
+        head.meshPresence = 1
+        score = 0.3
+        #expect(reason { _ in } == .doubtful)
     }
 }

@@ -1,4 +1,6 @@
+import Face
 import Foundation
+import Inference
 import Media
 import Testing
 
@@ -22,12 +24,26 @@ enum Fixtures {
 
     static func clip(_ name: String) -> String { root.appendingPathComponent("../shared/clips/" + name).path }
 
+    static func analyzer(
+        settings: FaceFinderSettings = FaceFinderSettings(), classifier: ExpressionClassifier? = nil,
+        limits: FaceQualityLimits = FaceQualityLimits()
+    ) throws -> FaceAnalyzer {
+        FaceAnalyzer(
+            finder: try FaceFinder(settings: settings, modelsPath: detectors), headReader: try HeadReader(modelsPath: detectors),
+            classifier: try classifier ?? ExpressionClassifier(folder: ModelFolder.load(model)), limits: limits)
+    }
+
     /// The real clips are no part of the repository.
     static let hasClips = FileManager.default.fileExists(atPath: clip("grid-1.mpg"))
 
     /// Every frame of a clip, in order.
     static func forEachFrame(of name: String, _ body: (VideoFrame) throws -> Void) throws {
-        let source = try Demultiplexer(input: clip(name), options: .init())
+        try forEachFrame(at: clip(name), body)
+    }
+
+    /// Every frame of a recording, in order.
+    static func forEachFrame(at path: String, _ body: (VideoFrame) throws -> Void) throws {
+        let source = try Demultiplexer(input: path, options: .init())
         let track = try #require(source.description.video)
         let decoder = try VideoDecoder(track, threadCount: 1)
         while let packet = try source.next() {

@@ -76,7 +76,7 @@ struct OriginalNetworkTests {
 
     @Test("It reads the viewer's face in a frame like any other network")
     func servesFrames() throws {
-        let analyzer = FaceAnalyzer(finder: try FaceFinder(modelsPath: Fixtures.detectors), classifier: classifier)
+        let analyzer = try Fixtures.analyzer(classifier: classifier)
         let face = try #require(try analyzer.analyze(still: try Fixtures.picture("face-320x240.png")).face)
         #expect(face.unusable == nil && face.logits?.count == 3)
     }

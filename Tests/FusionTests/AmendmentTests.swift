@@ -156,7 +156,8 @@ import Testing
     private func unnumbered(_ row: SecondRow) -> SecondRow {
         SecondRow(
             session: row.session, second: row.second, revision: 0, probabilities: row.probabilities,
-            sources: row.sources, faceShare: row.faceShare, speechShare: row.speechShare, faceCount: row.faceCount,
+            sources: row.sources, faceShare: row.faceShare, viewerShare: row.viewerShare,
+            attention: row.attention, speechShare: row.speechShare, faceCount: row.faceCount,
             pulse: row.pulse, missing: row.missing)
     }
 }

@@ -156,7 +156,8 @@ import Testing
             }
             func same(_ a: Probabilities?, _ b: [Double]?) -> Bool { b.map { isClose(a, $0) } ?? (a == nil) }
             guard same(row.probabilities, expected.probabilities), row.sources == expected.sources,
-                same(row.faceShare, expected.faceShare), same(row.speechShare, expected.speechShare),
+                same(row.faceShare, expected.faceShare), same(row.viewerShare, expected.viewerShare),
+                same(row.attention, expected.attention), same(row.speechShare, expected.speechShare),
                 same(row.pulse?.heartRateBPM, expected.heartRateBPM),
                 same(row.pulse?.probabilities, expected.pulseProbabilities), row.contradicts == expected.contradicts
             else { return "\(row), not \(expected)" }

@@ -4,7 +4,7 @@ import Fusion
 /// Sessions drawn as text, on a virtual clock:
 ///
 /// - `frames`: one character each 100 ms from time 0: `+` `o` `-` a frame with that face, `.` a frame without a usable
-///   face, a space no frame.
+///   face, a space no frame. Who smiles is attentive.
 /// - `voice`: speech parts as `"+ 0.5-2.0"`, in seconds; the position in the list is the window's index.
 /// - `pulse`: one character a second: `+` `o` `-` a clip with that label, `.` an unknown one, a space none.
 struct Marbles {
@@ -27,7 +27,8 @@ struct Marbles {
     var faceEvidence: [FaceEvidence] {
         frames.enumerated().filter { $0.element != " " }.map { position, mark in
             FaceEvidence(
-                ptsNanoseconds: Int64(position) * 100_000_000, logits: logits(mark), faceCount: mark == "." ? 0 : 1)
+                ptsNanoseconds: Int64(position) * 100_000_000, logits: logits(mark), isAttentive: mark == "+",
+                faceCount: mark == "." ? 0 : 1)
         }
     }
 

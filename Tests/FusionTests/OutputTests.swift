@@ -75,9 +75,9 @@ import Testing
     ])
     func `CSV fields are quoted where they must be`(name: String, field: String) {
         let row = SecondRow(
-            session: name, second: 7, probabilities: nil, sources: [], faceShare: 0, speechShare: 1, faceCount: nil,
+            session: name, second: 7, probabilities: nil, sources: [], faceShare: 0, viewerShare: nil, attention: 0.25, speechShare: 1, faceCount: nil,
             pulse: nil, missing: [.voice, .pulse])
-        #expect(TimelineCSV.line(row) == "\(field),7,,,,,,0.0000,1.0000,,,,,,,,,voice+pulse,")
+        #expect(TimelineCSV.line(row) == "\(field),7,,,,,,0.0000,1.0000,,,,,,,,,voice+pulse,,,0.2500")
     }
 
     @Test func `no text line is wider than asked for, at any width`() throws {

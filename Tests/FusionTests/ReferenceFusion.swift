@@ -15,6 +15,8 @@ struct ReferenceFusion {
         var probabilities: [Double]?
         var sources: [TimelineLane]
         var faceShare: Double
+        var viewerShare: Double?
+        var attention: Double?
         var speechShare: Double
         var heartRateBPM: Double?
         var pulseProbabilities: [Double]?
@@ -187,11 +189,15 @@ struct ReferenceFusion {
             {
                 contradicts = Self.label(pulse) == 2 && Self.label(probabilities) == 0
             }
+            func share(_ counts: (FaceEvidence) -> Bool) -> Double {
+                spoken.filter { counts($0.frame) }.map { overlap($0.start, $0.frame.ptsNanoseconds) }.reduce(0, +) / length
+            }
+            let isExamined = share { _ in true } > 0
             return Row(
                 probabilities: probabilities,
                 sources: TimelineLane.allCases.filter { lane in here.contains { $0.lane == lane } },
-                faceShare: spoken.filter { $0.frame.logits != nil }
-                    .map { overlap($0.start, $0.frame.ptsNanoseconds) }.reduce(0, +) / length,
+                faceShare: share { $0.logits != nil }, viewerShare: isExamined ? share(\.showsViewer) : nil,
+                attention: isExamined ? share(\.isAttentive) : nil,
                 speechShare: voiceWindows.map { overlap($0.start, $0.end) }.reduce(0, +) / length,
                 heartRateBPM: Self.mean(
                     clips.compactMap { clip in

@@ -16,7 +16,7 @@ struct Scenario: CustomStringConvertible {
     var description: String {
         var lines = ["session ends at \(sessionEnd), tracks \(trackEnds), losses \(losses), \(settings)"]
         lines += voice.map { "voice \($0.index) [\($0.startNanoseconds), \($0.endNanoseconds)) \($0.logits) \($0.personal.map { "\($0)" } ?? "")" }
-        lines += face.map { "face \($0.ptsNanoseconds) \($0.logits.map { "\($0)" } ?? "-") count \($0.faceCount)" }
+        lines += face.map { "face \($0.ptsNanoseconds) \($0.logits.map { "\($0)" } ?? "-") \($0.showsViewer) \($0.isAttentive) count \($0.faceCount)" }
         lines += pulse.map {
             "pulse \($0.index) [\($0.startNanoseconds), \($0.endNanoseconds)) \($0.logits.map { "\($0)" } ?? "-") "
                 + "\($0.heartRateBPM.map { "\($0)" } ?? "-")"
@@ -87,7 +87,8 @@ extension Scenario {
                 face.append(
                     FaceEvidence(
                         ptsNanoseconds: pts, durationNanoseconds: random.chance(0.5) ? step : nil,
-                        logits: visible ? random.logits(mood) : nil, faceCount: visible ? 1 : 0))
+                        logits: visible ? random.logits(mood) : nil, showsViewer: visible || random.chance(0.2),
+                        isAttentive: visible && random.chance(0.7), faceCount: visible ? 1 : 0))
             }
             pts += max(1, step + (jitter > 0 ? random.integer(in: -jitter...jitter) : 0))
             if random.chance(0.02) { pts += 1_000_000_000 }

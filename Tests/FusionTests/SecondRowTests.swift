@@ -34,6 +34,22 @@ import Testing
         #expect(rows.map(\.sources) == [[.fused], [.face]])
     }
 
+    @Test func `the viewer's share is the time that frames with a face speak for, attention the part of it that is attentive`() throws {
+        var fusion = FusionState(session: "s")
+        // At 0.2, 0.4 and so on, each for the 0.2 s before. Seen and attentive, seen, seen, gone, gone, ...
+        for number in 1...10 {
+            try fusion.add(
+                FaceEvidence(
+                    ptsNanoseconds: Int64(number) * 200_000_000, durationNanoseconds: 200_000_000, logits: nil, showsViewer: number < 4,
+                    isAttentive: number == 1, faceCount: 0))
+        }
+        var events = try fusion.endSession(endNanoseconds: nanoseconds(4))
+        for lane in Lane.allCases { events += try fusion.cover(lane, startNanoseconds: 0, endNanoseconds: nanoseconds(4)) }
+        #expect(events.rows.map(\.viewerShare) == [0.6, 0, nil, nil])
+        #expect(events.rows.map(\.attention) == [0.2, 0, nil, nil])
+        #expect(events.rows.map(\.faceShare) == [0, 0, 0, 0])
+    }
+
     @Test func `the most faces in a frame are counted, usable or not`() throws {
         var fusion = FusionState(session: "s")
         for (pts, count) in [(0, 1), (300, 3), (600, 2)] {

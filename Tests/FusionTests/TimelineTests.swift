@@ -43,7 +43,7 @@ import Testing
         func row(_ share: Double, revision: UInt64) -> SecondRow {
             SecondRow(
                 session: "s", second: 0, revision: revision, probabilities: nil, sources: [], faceShare: share,
-                speechShare: 0, faceCount: nil, pulse: nil, missing: [])
+                viewerShare: nil, attention: nil, speechShare: 0, faceCount: nil, pulse: nil, missing: [])
         }
         let before = window(.voice, 0, 10)
         let after = window(.fused, 0, 12, index: 1, revision: 1)

@@ -206,6 +206,7 @@ extension FuzzRandom {
             $0.durationNanoseconds = time()
             $0.faceCount = UInt32(truncatingIfNeeded: edge())
             if chance(0.8) { $0.face.logits = logits() }
+            if chance(0.5) { $0.face.head.facesScreen = chance(0.5); $0.face.head.eyesOpen = chance(0.8) }
         }
         case "pulse": Adreact_V1_PulseClip.with {
             $0.startNanoseconds = time()
@@ -228,6 +229,7 @@ extension FuzzRandom {
             $0.sources = [pick(["voice", "face", "fused", text()])]
             $0.faceShare = real()
             $0.speechShare = real()
+            if chance(0.5) { $0.viewerShare = real(); $0.attention = real() }
             if chance(0.5) { $0.faceCount = UInt32(truncatingIfNeeded: edge()) }
             if chance(0.5) { $0.pulse.heartRateBpm = real(); $0.pulse.confidence = real(); $0.pulse.probabilities = shares() }
         }

@@ -41,6 +41,8 @@ public enum TimelineCSV {
         Column(name: "faceCount") { row in row.faceCount.map { "\($0)" } },
         Column(name: "missing") { list($0.missing.map(\.rawValue)) },
         Column(name: "contradicts") { row in row.contradicts.map { "\($0)" } },
+        Column(name: "viewerShare") { share($0.viewerShare) },
+        Column(name: "attention") { share($0.attention) },
     ]
 
     private static func probability(_ value: Double?) -> String? {

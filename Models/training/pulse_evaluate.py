@@ -1,10 +1,12 @@
 """Measures `rppg-node measure` against known heart rates, and fits its confidence.
 
     python pulse_evaluate.py --node ../../.build/release/rppg-node --semisynthetic /tmp/pulse-semisynthetic \
-        --welltory welltory-ppg [--methods pos+chrom pos ...] [--fit]
+        --welltory welltory-ppg [--wave-models FOLDER ...] [--fit]
 
---semisynthetic  what pulse_semisynthetic.py wrote
+--semisynthetic  what pulse_semisynthetic.py wrote: a table of all methods side by side, then each in detail
+--wave-models    networks to compare with, besides
 --welltory       recordings of finger and camera, with the RR intervals of a chest strap
+--ubfc           UBFC-rPPG: face videos with the wave of a finger sensor
 --fit            also fits the constants of ConfidenceModel (logistic regression) and prints them; the confidence that is reported then is
                  that of a fit which has not seen the clip's source (leave one source out)
 """
@@ -16,7 +18,11 @@ import subprocess
 
 import numpy as np
 
+import pulse_recordings
+import pulse_semisynthetic
+
 TOLERANCE_BPM = 5
+WINDOW_SECONDS = 12
 TERMS = ["signalToNoiseDecibels", "methodAgreement", "regionAgreement", "halvesAgreement", "beatAgreement", "beatRegularity"]
 
 
@@ -31,14 +37,16 @@ def main():
     parser.add_argument("--node", required=True, type=pathlib.Path)
     parser.add_argument("--semisynthetic", type=pathlib.Path)
     parser.add_argument("--welltory", type=pathlib.Path)
-    parser.add_argument("--methods", nargs="+", default=["pos+chrom", "pos", "chrom", "green"])
+    parser.add_argument("--ubfc", type=pathlib.Path)
+    parser.add_argument("--wave-models", nargs="+", default=[])
     parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
     if options.welltory:
         welltory(options)
+    if options.ubfc:
+        ubfc(options)
     if options.semisynthetic:
-        for method in options.methods:
-            semisynthetic(options, method)
+        semisynthetic(options)
 
 
 def welltory(options):
@@ -81,34 +89,72 @@ def beat_error(found, truth):
     return best[1:]
 
 
-def semisynthetic(options, method):
-    truth = json.loads((options.semisynthetic / "truth.json").read_text())
-    rows = []
-    cache = options.semisynthetic / f"measured-{method}.json"
-    node_time = options.node.stat().st_mtime
-    if cache.exists() and cache.stat().st_mtime > node_time:
-        results = json.loads(cache.read_text())
-    else:
-        results = measure(options.node, ["--method", *method.split("+"), *(options.semisynthetic / name for name in truth)])
-        cache.write_text(json.dumps(results))
-    for (name, settings), result in zip(truth.items(), results):
+def ubfc(options):
+    errors, windows = [], 0
+    for recording in pulse_recordings.load_ubfc(options.ubfc):
+        (result,) = measure(options.node, [recording.video])
         for window in result["windows"]:
-            end = window["endSeconds"]
-            if end != int(end) or end < 12:
+            inside = (recording.times >= window["endSeconds"] - WINDOW_SECONDS) & (recording.times < window["endSeconds"])
+            if "evidence" not in window or inside.sum() < 100:
                 continue
-            row = dict(settings=settings, window=window, kind=settings["kind"], source=settings["source"])
-            row["truth"] = settings.get("windows", {}).get(str(int(end)))
-            row["judged"] = "evidence" in window
-            rows.append(row)
-    judged = [row for row in rows if row["judged"]]
-    for row in judged:
-        guess = row["window"].get("bestGuessBPM")
-        row["right"] = row["truth"] is not None and guess is not None and abs(guess - row["truth"]) <= TOLERANCE_BPM
-        row["confidence"] = row["window"]["confidence"]
-    print(f"\n{method}: {len(truth)} clips, {len(rows)} windows, {len(judged)} judged")
-    if options.fit:
-        fit(judged)
-    report("as built", judged)
+            windows += 1
+            if window["heartRateBPM"] is not None:
+                errors.append(abs(window["heartRateBPM"] - contact_rate(recording.times[inside], recording.wave[inside])))
+    print(f"UBFC-rPPG: {len(errors)} of {windows} windows reported, mean absolute error {np.mean(errors):.2f} bpm")
+
+
+def contact_rate(times, wave):
+    grid = np.arange(times[0], times[-1], 1 / pulse_semisynthetic.RATE)
+    return pulse_semisynthetic.spectral_rate(np.interp(grid, times, wave))
+
+
+def semisynthetic(options):
+    truth = json.loads((options.semisynthetic / "truth.json").read_text())
+    cache = options.semisynthetic / "measured.json"
+    results = json.loads(cache.read_text()) if cache.exists() and cache.stat().st_mtime > options.node.stat().st_mtime else {}
+    for name in truth:
+        if name not in results:
+            models = ["--wave-model", *options.wave_models] if options.wave_models else []
+            results[name] = measure(options.node, [options.semisynthetic / name, "--compare", *models])
+            cache.write_text(json.dumps(results))
+    methods = {}
+    for name, settings in truth.items():
+        for result in results[name]:
+            methods.setdefault(result["method"], []).extend(judged_windows(settings, result))
+    print("| method | reported: still | low motion | high motion | MAE of those, bpm | within 5 bpm | best guess within 5 bpm | reported without a pulse |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for method, judged in methods.items():
+        print_row(method, judged)
+    for method, judged in methods.items():
+        print(f"\n{method}")
+        if options.fit:
+            fit(judged)
+        report("as built", judged)
+
+
+def judged_windows(settings, result):
+    """The windows with enough skin to be judged: with what is true of them, whether the best guess is right, and the confidence."""
+    for window in result["windows"]:
+        end = window["endSeconds"]
+        if end != int(end) or end < WINDOW_SECONDS or "evidence" not in window:
+            continue
+        truth, guess = settings.get("windows", {}).get(str(int(end))), window.get("bestGuessBPM")
+        yield dict(
+            settings=settings, window=window, kind=settings["kind"], source=settings["source"], truth=truth,
+            right=truth is not None and guess is not None and abs(guess - truth) <= TOLERANCE_BPM, confidence=window["confidence"])
+
+
+def print_row(method, judged):
+    pulse = [row for row in judged if row["kind"] == "pulse"]
+    without = [row for row in judged if row["kind"] != "pulse"]
+
+    def reported(rows):
+        return np.mean([row["window"]["heartRateBPM"] is not None for row in rows]) if rows else np.nan
+
+    errors = np.array([abs(row["window"]["heartRateBPM"] - row["truth"]) for row in pulse if row["window"]["heartRateBPM"] is not None])
+    by_motion = [f"{reported([row for row in pulse if row['settings']['motion'] == motion]):.0%}" for motion in ("none", "low", "high")]
+    print(f"| {method} | {' | '.join(by_motion)} | {errors.mean() if len(errors) else np.nan:.2f} | {np.mean(errors <= TOLERANCE_BPM):.0%} | "
+          f"{np.mean([row['right'] for row in pulse]):.0%} | {sum(row['window']['heartRateBPM'] is not None for row in without)} of {len(without)} |")
 
 
 def report(title, judged):
@@ -124,10 +170,11 @@ def report(title, judged):
     print(title)
     pulse = [row for row in judged if row["kind"] == "pulse"]
     line("pulse", pulse)
-    for key in ("motion", "light", "crf", "strength", "noise", "source"):
+    for key in ("motion", "light", "crf", "strength", "noise", "tone", "source"):
         for value in sorted({row["settings"][key] for row in pulse}, key=str):
             line(f"{key} {value}", [row for row in pulse if row["settings"][key] == value])
-    line("photograph", [row for row in judged if row["kind"] == "photograph"])
+    for kind in ("photograph", "print"):
+        line(kind, [row for row in judged if row["kind"] == kind])
     for low in (0.5, 0.6, 0.7, 0.8, 0.9):
         chosen = [row["right"] for row in judged if low <= row["confidence"] < low + 0.1]
         if chosen:

@@ -2,11 +2,14 @@
 
     python pulse_semisynthetic.py --clips CLIPS --waves stress-predict --out /tmp/pulse-semisynthetic
 
-Real face clips, played forwards and backwards to the wanted length (of very short ones a frame, moved as a whole), get the real pulse wave of a person's wrist into their
-skin-coloured pixels: relative strengths 0.33, 0.77, 0.53 for R, G, B (de Haan and van Leest 2014), up to 1.2 % of the
-pixel value, peak to peak, in green. Then head motion, light and camera noise, and H.264. Without a pulse: still
-photographs (one frame of a clip) under the same treatment. The injected wave is the exact truth; how skin scatters it
-is not: say "semi-synthetic" wherever such a figure is reported.
+Real face clips, played forwards and backwards to the wanted length (of very short ones a frame, moved as a whole), get the real pulse
+wave of a person's wrist into their skin-coloured pixels: relative strengths 0.33, 0.77, 0.53 for R, G, B (de Haan and van Leest 2014),
+up to 1.2 % of the pixel value, peak to peak, in green. Half of the faces are made darker. Then head motion, light and camera noise, and
+H.264. Without a pulse, under the same treatment: still photographs (one frame of a clip), and the same printed in grey. The injected
+wave is the exact truth; how skin scatters it is not, and people who were filmed have a pulse of their own, weaker than the injected one: say
+"semi-synthetic" wherever such a figure is reported.
+
+The waves are of people with an even number (S02, S04...): those with an odd one are for training.
 
 Writes NAME.mp4 and truth.json: for each clip its settings and the heart rate of each 12 s window that ends at a whole second.
 """
@@ -16,8 +19,9 @@ import json
 import pathlib
 import subprocess
 
+import cv2
 import numpy as np
-from scipy import ndimage, signal
+from scipy import signal
 
 SEED = 20261123
 RATE = 30
@@ -28,9 +32,14 @@ STRENGTHS = np.array([0.33, 0.77, 0.53]) / 0.77
 MOVING = ["sad-then-happy.mp4", "talker-1.mp4", "talker-2.mp4", "talker-3.mp4"]
 # Too short for that: one frame of them, which is moved as a whole.
 STILL = ["expressive-no-audio.mp4", "single-face.mp4", "grid-1.mpg", "grid-3.mpg", "grid-5.mpg", "pulse-face-30s.mp4"]
+# How often each source is used, by kind.
+COPIES = dict(photograph=1, print=1, pulse=4)
 # Amplitude of the head's motion, pixels, and its speed, Hz.
 MOTIONS = dict(none=(0, 0.2), low=(2, 0.3), high=(8, 0.6))
+# Relative amplitude of a light that comes and goes at 0.12 Hz.
 LIGHTS = dict(steady=0.0, drifting=0.03)
+# What the skin's R, G, B are multiplied by.
+TONES = dict(own=(1, 1, 1), darker=(0.62, 0.55, 0.5))
 
 
 def main():
@@ -43,17 +52,21 @@ def main():
     waves = pulse_segments(options.waves, rng)
     truth_path = options.out / "truth.json"
     truth = json.loads(truth_path.read_text()) if truth_path.exists() else {}
-    jobs = [(source, kind) for kind in ("photograph", "pulse", "pulse", "pulse")
-            for source in MOVING + STILL]
-    for number, (source, kind) in enumerate(jobs):
+    sources = MOVING + STILL
+    jobs = [(source, kind, copy) for kind, copies in COPIES.items() for copy in range(copies) for source in sources]
+    # In no order, so that what an interrupted run leaves is a sample of everything.
+    for number in map(int, rng.permutation(len(jobs))):
+        source, kind, copy = jobs[number]
+        # Steps at which no condition goes with another, or with a face.
         settings = dict(
             source=source, kind=kind, motion=list(MOTIONS)[number % 3], light=list(LIGHTS)[number // 3 % 2],
-            crf=[18, 23, 28][number // 2 % 3], strength=[0.012, 0.007][number // 5 % 2], noise=[1.0, 2.0][number // 7 % 2])
+            crf=[18, 23, 28][(number // 6 + 2 * copy) % 3], strength=[0.012, 0.007][(number + copy) % 2],
+            noise=[1.0, 2.0][(number // 2 + copy) % 2], tone=list(TONES)[number // 7 % 2])
         name = f"{number:03d}-{kind}-{pathlib.Path(source).stem}"
         if f"{name}.mp4" in truth:
             continue  # Made by an earlier run.
         wave = waves[number % len(waves)]
-        if kind == "photograph":
+        if kind != "pulse":
             settings["strength"] = 0
         else:
             settings["windows"] = window_rates(wave["values"])
@@ -61,7 +74,7 @@ def main():
                   np.random.default_rng([SEED, number]))
         truth[f"{name}.mp4"] = settings | dict(person=wave["person"])
         truth_path.write_text(json.dumps(truth, indent=1))
-        print(name, settings["motion"], settings["light"], settings["crf"], settings["strength"],
+        print(name, {key: value for key, value in settings.items() if key != "windows"},
               list(settings.get("windows", {}).values())[:1], flush=True)
 
 
@@ -69,6 +82,8 @@ def pulse_segments(folder, rng, count=40):
     """Clean stretches of contact waves, of heart rates spread over 50-110 bpm; values in -0.5...0.5 at RATE."""
     found = []
     for path in sorted(folder.glob("S*.npz")):
+        if int(path.stem[1:]) % 2 != 0:
+            continue
         recording = np.load(path)
         rate = float(recording["fs_hz"])
         wave = recording["bvp"] * float(recording["bvp_scale"])
@@ -107,8 +122,8 @@ def window_rates(values):
 
 
 def read_frames(path):
-    """At most SECONDS of frames, RGB, the longer side at most 480 pixels."""
-    scale = "scale='if(gt(iw,ih),min(480,iw),-2)':'if(gt(iw,ih),-2,min(480,ih))',fps=30"
+    """At most SECONDS of frames, RGB, the longer side at most 360 pixels."""
+    scale = "scale='if(gt(iw,ih),min(360,iw),-2)':'if(gt(iw,ih),-2,min(360,ih))',fps=30"
     probe = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-vf", scale, "-frames:v", "1", "-f", "image2pipe",
                             "-c:v", "ppm", "-"], capture_output=True, check=True).stdout
     width, height = map(int, probe.split(b"\n", 3)[1].split())
@@ -119,17 +134,17 @@ def read_frames(path):
 
 def skin(frame):
     """How much of each pixel is skin, 0...1: by chroma, softened."""
-    r, g, b = (frame[..., k].astype(np.float32) for k in range(3))
-    cb = 128 - 0.169 * r - 0.331 * g + 0.5 * b
-    cr = 128 + 0.5 * r - 0.419 * g - 0.081 * b
+    _, cr, cb = cv2.split(cv2.cvtColor(frame, cv2.COLOR_RGB2YCrCb))
     mask = ((cb > 50) & (cb < 127) & (cr > 133) & (cr < 178)).astype(np.float32)
-    return ndimage.uniform_filter(mask, 7)
+    return cv2.blur(mask, (7, 7))
 
 
 def make_clip(source, target, wave, settings, rng):
     frames = read_frames(source)
-    if settings["kind"] == "photograph" or source.name in STILL:
+    if settings["kind"] != "pulse" or source.name in STILL:
         frames = frames[len(frames) // 2:len(frames) // 2 + 1]
+    if settings["kind"] == "print":
+        frames = np.repeat(frames.mean(axis=3, keepdims=True), 3, axis=3).astype(np.uint8)
     count, height, width, _ = frames.shape
     period = max(1, 2 * (count - 1))
     pixels, hz = MOTIONS[settings["motion"]]
@@ -139,40 +154,44 @@ def make_clip(source, target, wave, settings, rng):
     out_height, out_width = (height - 2 * margin) // 2 * 2, (width - 2 * margin) // 2 * 2
     encoder = subprocess.Popen(
         ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{out_width}x{out_height}", "-r",
-         str(RATE), "-i", "-", "-c:v", "libx264", "-threads", "1", "-preset", "fast", "-crf", str(settings["crf"]),
+         str(RATE), "-i", "-", "-c:v", "libx264", "-threads", "1", "-preset", "veryfast", "-crf", str(settings["crf"]),
          "-pix_fmt", "yuv420p", target], stdin=subprocess.PIPE)
     # The camera's noise, drawn once and read from a random place in every frame: drawing it anew takes half of all time.
-    grain = rng.standard_normal(out_height * out_width * 3 * 2, np.float32)
-    masks = {}
+    size = out_height * out_width * 3
+    grain = settings["noise"] * rng.standard_normal(2 * size, np.float32)
+    skins = SkinOfFrames(frames, np.array(TONES[settings["tone"]], np.float32))
     for number in range(SECONDS * RATE):
         t = number / RATE
         index = number % period
-        index = index if index < count else period - index
-        if index not in masks:
-            masks[index] = skin(frames[index])
-        frame = frames[index].astype(np.float32)
+        base, blood = skins.of(index if index < count else period - index)
         # More blood, less light.
-        depth = -settings["strength"] * wave[number]
-        frame *= 1 + depth * STRENGTHS.astype(np.float32) * masks[index][..., None]
-        frame *= 1 + LIGHTS[settings["light"]] * np.sin(2 * np.pi * 0.12 * t + light_phase)
+        frame = cv2.addWeighted(base, 1, blood, -settings["strength"] * wave[number], 0)
+        light = 1 + LIGHTS[settings["light"]] * np.sin(2 * np.pi * 0.12 * t + light_phase)
         x = margin + pixels * sum(np.sin(2 * np.pi * hz * f * t + p) for f, p in zip((1, 0.37, 1.7), phases)) / 3
         y = margin + pixels * sum(np.sin(2 * np.pi * hz * f * t + p) for f, p in zip((0.8, 0.31, 1.9), phases[3:])) / 3
-        frame = shifted(frame, x, y, out_width, out_height)
-        start = rng.integers(len(grain) - frame.size)
-        frame += settings["noise"] * grain[start:start + frame.size].reshape(frame.shape)
-        encoder.stdin.write(np.clip(frame + 0.5, 0, 255).astype(np.uint8).tobytes())
+        # Between pixels bilinearly.
+        frame = cv2.warpAffine(frame, np.float32([[1, 0, -x], [0, 1, -y]]), (out_width, out_height), flags=cv2.INTER_LINEAR)
+        start = rng.integers(size)
+        frame = cv2.addWeighted(frame, light, grain[start:start + size].reshape(frame.shape), 1, 0, dtype=cv2.CV_8U)
+        encoder.stdin.write(frame.tobytes())
     encoder.stdin.close()
     if encoder.wait() != 0:
         raise RuntimeError(f"ffmpeg could not write {target}")
 
 
-def shifted(frame, x, y, width, height):
-    """The picture from (x, y) on, between pixels bilinearly."""
-    column, row = int(x), int(y)
-    u, v = np.float32(x - column), np.float32(y - row)
-    part = frame[row:row + height + 1, column:column + width + 1]
-    part = part[:, :-1] * (1 - u) + part[:, 1:] * u
-    return part[:-1] * (1 - v) + part[1:] * v
+class SkinOfFrames:
+    """Frames as floats in the wanted tone, and how much of them changes with the blood."""
+
+    def __init__(self, frames, tone):
+        self.frames, self.tone, self.number = frames, tone - 1, None
+
+    def of(self, number):
+        if number != self.number:
+            mask = skin(self.frames[number])[..., None]
+            self.base = self.frames[number] * (1 + self.tone * mask)
+            self.blood = self.base * mask * STRENGTHS.astype(np.float32)
+            self.number = number
+        return self.base, self.blood
 
 
 if __name__ == "__main__":

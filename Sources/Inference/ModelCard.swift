@@ -6,6 +6,8 @@ public struct ModelCard: Sendable, Decodable, Equatable {
     /// What the model judges.
     public enum Task: String, Sendable, Decodable {
         case voice, face, pulse
+        /// Pictures of a face to the wave of the pulse: its one output has the label `wave`.
+        case pulseWave = "pulse-wave"
     }
 
     /// The first input of the model.
@@ -22,13 +24,15 @@ public struct ModelCard: Sendable, Decodable, Equatable {
         public let standardDeviation: [Float]
     }
 
-    /// The labels of every model, in the order of its outputs.
+    /// The labels of every model that judges an emotion, in the order of its outputs.
     public static let labels = ["positive", "neutral", "negative"]
+    /// The labels of a model of the wave of the pulse.
+    public static let waveLabels = ["wave"]
 
     public let name: String
     public let task: Task
     public let architecture: String
-    /// The meaning of the outputs, in order: always `ModelCard.labels`.
+    /// The meaning of the outputs, in order: `ModelCard.labels`, or of a wave `ModelCard.waveLabels`.
     public let labels: [String]
     public let input: Input
     /// The SHA-256 of `model.onnx`, in hexadecimal digits.
@@ -40,8 +44,9 @@ extension ModelCard {
     func check(cardPath: String) throws(InferenceError) {
         func fail(_ detail: String) -> InferenceError { InferenceError(.invalidCard, path: cardPath, detail: detail) }
 
-        guard labels == Self.labels else {
-            throw fail("\"labels\" must be \(Self.labels) in this order, which the fusion relies on, not \(labels)")
+        let expected = task == .pulseWave ? Self.waveLabels : Self.labels
+        guard labels == expected else {
+            throw fail("\"labels\" must be \(expected) in this order, which the programs rely on, not \(labels)")
         }
         guard !input.shape.isEmpty, input.shape.allSatisfy({ $0 == -1 || $0 > 0 }) else {
             throw fail("\"input.shape\" must hold sizes above 0, or -1 for any size, not \(input.shape)")

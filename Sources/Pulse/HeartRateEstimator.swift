@@ -8,12 +8,16 @@ import Foundation
 /// same wave in every part of the face, the same rate throughout.
 public struct HeartRateEstimator: Sendable {
     public let settings: PulseSettings
+    private let network: (any PulseMethod)?
     private let spectra: SpectrumAnalyzer
 
+    /// - Parameter network: Tells the rate instead of the settings' methods, of skin seen from afar. These still bear witness: the
+    ///   confidence asks whether they agree, and with one another across regions.
     /// - Throws: `PulseError.invalidSettings` if no method is named.
-    public init(settings: PulseSettings = PulseSettings()) throws(PulseError) {
+    public init(settings: PulseSettings = PulseSettings(), network: (any PulseMethod)? = nil) throws(PulseError) {
         guard !settings.methods.isEmpty else { throw .invalidSettings("no method to compute the pulse wave by") }
         self.settings = settings
+        self.network = network
         spectra = try SpectrumAnalyzer(rateHz: settings.gridRateHz, longestSeconds: settings.reachBackSeconds)
     }
 
@@ -21,8 +25,11 @@ public struct HeartRateEstimator: Sendable {
     /// - Throws: `PulseError`, for settings that do not fit the window.
     public func estimate(_ window: SkinWindow) throws(PulseError) -> HeartRateEstimate {
         let isContact = window.isContact
-        let waves = try PulseWaves(of: window, methods: isContact ? [.red] : settings.methods)
-        let amplitude = peakToPeak(waves.whole[0])
+        let colourWaves = try PulseWaves(of: window, methods: isContact ? [.red] : settings.methods)
+        // Networks give waves of no particular height: how much the colour changes is told by the colour.
+        let amplitude = peakToPeak(colourWaves.whole[0])
+        var waves = colourWaves
+        if let network, !isContact { waves = PulseWaves(whole: try network.wave(of: window.trace)) }
         guard amplitude > 0, let spectral = try spectralRate(of: waves) else {
             return HeartRateEstimate(
                 wave: waves.whole[0], amplitude: amplitude, isContact: isContact, unknownReason: .noPulse)
@@ -32,8 +39,8 @@ public struct HeartRateEstimator: Sendable {
         var evidence = PulseEvidenceTerms()
         evidence.signalToNoiseDecibels = spectral.signalToNoiseDecibels
         if !isContact {
-            evidence.methodAgreement = try methodAgreement(window, waves, with: spectral.frequencyHz)
-            evidence.regionAgreement = try regionAgreement(waves, near: spectral.frequencyHz)
+            evidence.methodAgreement = try methodAgreement(window, colourWaves, with: spectral.frequencyHz)
+            evidence.regionAgreement = try regionAgreement(colourWaves, near: spectral.frequencyHz)
         }
         evidence.halvesAgreement = try halvesAgreement(waves, with: spectral.frequencyHz)
         evidence.beatAgreement = beats.map { agreement($0.meanFrequencyHz - spectral.frequencyHz, widthBPM: 5) } ?? 0
@@ -43,9 +50,13 @@ public struct HeartRateEstimator: Sendable {
         let rate = 60 * (isContact ? beats?.meanFrequencyHz ?? spectral.frequencyHz : spectral.frequencyHz)
         let model = isContact ? settings.heartRate.contact : settings.heartRate.remote
         let confidence = model.confidence(evidence, heartRateBPM: rate)
+        let isUnwitnessed =
+            network != nil && !isContact && (evidence.methodAgreement ?? 0) < settings.heartRate.leastWitnessOfNetwork
         var reason: PulseUnknownReason?
         if !isContact, amplitude > settings.heartRate.highestRemoteAmplitude {
             reason = .implausibleAmplitude
+        } else if isUnwitnessed {
+            reason = .methodsDisagree
         } else if confidence < settings.heartRate.leastConfidence {
             reason = evidence.weakest
         } else if !(settings.heartRate.lowestBPM...settings.heartRate.highestBPM).contains(rate) {
@@ -53,7 +64,7 @@ public struct HeartRateEstimator: Sendable {
         }
         return HeartRateEstimate(
             heartRateBPM: reason == nil ? rate : nil, bestGuessBPM: rate,
-            confidence: reason == .implausibleAmplitude ? 0 : confidence,
+            confidence: reason == .implausibleAmplitude || isUnwitnessed ? 0 : confidence,
             signalQuality: 1 / (1 + exp(-(spectral.signalToNoiseDecibels - 1) / 2.5)), evidence: evidence,
             wave: waves.whole[0], amplitude: amplitude, isContact: isContact, unknownReason: reason)
     }
@@ -65,6 +76,11 @@ private struct PulseWaves {
     var whole: [[Double]]
     /// By region, then by method; empty with one region.
     var byRegion: [[[Double]]]
+
+    init(whole wave: [Double]) {
+        whole = [wave]
+        byRegion = []
+    }
 
     init(of window: SkinWindow, methods: [PulseMethodName]) throws(PulseError) {
         func waves(_ trace: ColourTrace) throws(PulseError) -> [[Double]] {

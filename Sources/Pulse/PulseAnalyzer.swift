@@ -23,11 +23,13 @@ public struct PulseAnalyzer: Sendable {
     private var latestNanoseconds = Int64.min
 
     /// - Parameters:
+    ///   - network: Tells the heart rate instead of the settings' methods; the samples must bring its pictures.
     ///   - classifier: Labels the clips; nil: they have no label.
     ///   - firstClipIndex: The first clip to give. When resuming, feed the samples of the reach-back before it as well.
     /// - Throws: `PulseError.invalidSettings`.
     public init(
-        settings: PulseSettings = PulseSettings(), classifier: (any PulseClassifier)? = nil, firstClipIndex: Int64 = 0
+        settings: PulseSettings = PulseSettings(), network: (any PulseMethod)? = nil, classifier: (any PulseClassifier)? = nil,
+        firstClipIndex: Int64 = 0
     ) throws(PulseError) {
         guard (0.1...60).contains(settings.clipSeconds),
             (settings.clipSeconds...600).contains(settings.reachBackSeconds),
@@ -40,7 +42,7 @@ public struct PulseAnalyzer: Sendable {
         }
         self.settings = settings
         self.classifier = classifier
-        estimator = try HeartRateEstimator(settings: settings)
+        estimator = try HeartRateEstimator(settings: settings, network: network)
         clipNanoseconds = Int64((settings.clipSeconds * 1e9).rounded())
         reachBackNanoseconds = Int64((settings.reachBackSeconds * 1e9).rounded())
         nextIndex = max(0, firstClipIndex)

@@ -36,6 +36,9 @@ public struct HeartRateSettings: Sendable, Codable, Equatable {
     public var leastConfidence = 0.5
     /// Steady waves of more than this share of the mean colour (peak to peak) come from motion or light, not from blood.
     public var highestRemoteAmplitude = 0.06
+    /// A network can invent a pulse: its rate is believed only if POS, CHROM and GREEN agree with it as much as this, in the mean,
+    /// 0...1: about one of the three.
+    public var leastWitnessOfNetwork = 0.3
     public var remote = ConfidenceModel.remote
     public var contact = ConfidenceModel.contact
 

@@ -1,3 +1,5 @@
+import Media
+
 /// What one frame says of the skin: the mean colour of each region, or why there is none.
 public struct SkinSample: Sendable, Equatable {
     /// When the frame is shown, media time.
@@ -23,12 +25,15 @@ public struct SkinColours: Sendable, Equatable {
     /// the same frame measured in the regions as they were before: the ratio of the two joins the pieces. Empty if
     /// there were none before: then nothing from before this frame can be joined.
     public var regionsBeforeJump: [SkinRegion: ColourMean]?
+    /// The face, where a network is to look at it (`SkinSamplerSettings.pictureSidePixels`).
+    public var picture: RGBImage?
 
     public init(
-        regions: [SkinRegion: ColourMean], regionsBeforeJump: [SkinRegion: ColourMean]? = nil
+        regions: [SkinRegion: ColourMean], regionsBeforeJump: [SkinRegion: ColourMean]? = nil, picture: RGBImage? = nil
     ) {
         self.regions = regions
         self.regionsBeforeJump = regionsBeforeJump
+        self.picture = picture
     }
 }
 

@@ -58,10 +58,16 @@ public final class SkinSampler {
         let (current, speed) = follow(face, from: isPlacedAnew ? nil : former, at: ptsNanoseconds)
         track = current
         let outcome = try measure(picture, current.geometry, speed: speed)
-        guard case .usable(var colours) = outcome, isPlacedAnew else {
+        guard case .usable(var colours) = outcome else {
             return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: outcome)
         }
-        colours.regionsBeforeJump = try former.map { (track) throws(MediaError) in try regions(of: picture, track.geometry) } ?? [:]
+        if let side = settings.pictureSidePixels {
+            colours.picture = try picture.crop(
+                FaceWaveFraming.area(for: current.keypoints), outputWidth: side, outputHeight: side)
+        }
+        if isPlacedAnew {
+            colours.regionsBeforeJump = try former.map { (track) throws(MediaError) in try regions(of: picture, track.geometry) } ?? [:]
+        }
         return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: .usable(colours))
     }
 }
@@ -83,6 +89,8 @@ public struct SkinSamplerSettings: Sendable, Codable, Equatable {
     /// The mean of the brightest and darkest channel must lie within, 0...255.
     public var darkest = 12.0
     public var brightest = 250.0
+    /// The width and height of the picture of the face that a sample brings, for a `FaceWaveNetwork`; nil: none.
+    public var pictureSidePixels: Int?
     /// How long a face may be lost and still be joined to what was before, s.
     public var longestGapSeconds = 0.5
 

@@ -1,3 +1,5 @@
+import Media
+
 /// Some seconds of skin colour on a uniform grid, its pieces joined: what a heart rate is estimated from.
 public struct SkinWindow: Sendable, Equatable {
     /// The mean over all regions, by their pixels.
@@ -60,7 +62,8 @@ extension SkinWindow {
             }
         }
         let whole = ColourTrace(
-            rateHz: settings.gridRateHz, red: weighed(\.red), green: weighed(\.green), blue: weighed(\.blue))
+            rateHz: settings.gridRateHz, red: weighed(\.red), green: weighed(\.green), blue: weighed(\.blue),
+            pictures: pieces.pictures(firstSeconds: first, count: points, rateHz: settings.gridRateHz))
         return .success(SkinWindow(trace: whole, regionTraces: traces.count > 1 ? traces.map(\.trace) : []))
     }
 
@@ -78,6 +81,8 @@ private struct PieceJoiner {
     private var examined = 0
     private var regions: [SkinRegion: Series] = [:]
     private var problems: [SkinProblem: Int] = [:]
+    /// Of the usable samples, latest first.
+    private var pictures: [RGBImage?] = []
     private var lastAgeSeconds: Double?
     private var isBroken = false
 
@@ -109,6 +114,7 @@ private struct PieceJoiner {
             if isBroken || ageSeconds - (lastAgeSeconds ?? ageSeconds) > longestGapSeconds { return false }
             lastAgeSeconds = ageSeconds
             agesSeconds.append(ageSeconds)
+            pictures.append(colours.picture)
             examinedBeforeEarliest = examined
             for (region, colour) in colours.regions { add(colour, of: region, ageSeconds: ageSeconds) }
             if let before = colours.regionsBeforeJump { join(colours.regions, to: before) }
@@ -138,6 +144,17 @@ private struct PieceJoiner {
             regions[region]?.red *= new.red / old.red
             regions[region]?.green *= new.green / old.green
             regions[region]?.blue *= new.blue / old.blue
+        }
+    }
+
+    /// The pictures that are nearest to the points of the grid; empty unless all samples have one.
+    func pictures(firstSeconds: Double, count: Int, rateHz: Double) -> [RGBImage] {
+        guard !pictures.isEmpty, pictures.allSatisfy({ $0 != nil }) else { return [] }
+        var position = pictures.count - 1
+        return (0..<count).compactMap { point in
+            let age = -(firstSeconds + Double(point) / rateHz)
+            while position > 0, abs(agesSeconds[position - 1] - age) <= abs(agesSeconds[position] - age) { position -= 1 }
+            return pictures[position]
         }
     }
 

@@ -3,6 +3,7 @@ import Face
 import Foundation
 import Inference
 import Media
+import NodeKit
 import Pulse
 
 /// `rppg-node measure`: the heart rate of recordings, a JSON line each.
@@ -10,9 +11,9 @@ struct Measure: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measures the heart rate in videos of a face, or in tables of colour means.",
         discussion: """
-            Prints one JSON object a line for each input. A heart rate that is not to be believed is null, with the \
+            Prints one JSON object a line for each input (with --compare or several --wave-model, for each input and method). A heart rate that is not to be believed is null, with the \
             reason. Exit codes: 0 all were measured (unknown is a valid answer), 65 one was damaged, 66 one was not \
-            found, 69 the face detector's models are missing.
+            found, 69 the face detector's or a network's model is missing.
             """)
 
     @Argument(help: "Videos of a face.")
@@ -30,6 +31,14 @@ struct Measure: ParsableCommand {
         help: "The methods whose common power tells the heart rate: pos, chrom, green (default: pos chrom).")
     var methods = PulseSettings().methods
 
+    @Option(
+        name: .customLong("wave-model"), parsing: .upToNextOption,
+        help: "Networks that tell the heart rate instead: folders (training.pulse_import makes them), or names in Models.")
+    var waveModels: [String] = []
+
+    @Flag(help: "Also print a line for each method alone: pos, chrom, green.")
+    var compare = false
+
     @Flag(help: "Also print what each heart rate was judged by.")
     var details = false
 
@@ -38,14 +47,17 @@ struct Measure: ParsableCommand {
     }
 
     func run() throws {
-        var settings = PulseSettings()
-        settings.methods = methods
+        let meters = try meters()
         var failure: ExitCode?
         for input in tables.map(Input.table) + videos.map(Input.video) {
             do {
-                let clips = try input.clips(settings, modelsPath: models)
-                let beats = try HeartBeats(of: clips, settings: settings)
-                print(try MeasuredRecording(file: input.path, clips: clips, beats: beats, hasDetails: details).json())
+                for (meter, clips) in zip(meters, try input.clips(of: meters, modelsPath: models)) {
+                    let beats = try HeartBeats(of: clips, settings: meter.settings)
+                    print(
+                        try MeasuredRecording(
+                            file: input.path, method: meter.name, clips: clips, beats: beats, hasDetails: details
+                        ).json())
+                }
             } catch let problem as InputProblem {
                 FileHandle.standardError.write(Data("\(input.path): \(problem.detail)\n".utf8))
                 failure = failure ?? problem.exitCode
@@ -53,9 +65,43 @@ struct Measure: ParsableCommand {
         }
         if let failure { throw failure }
     }
+
+    /// What measures: the networks, or the methods that were asked for; then each method alone, to compare.
+    private func meters() throws -> [Meter] {
+        var settings = PulseSettings()
+        settings.methods = methods
+        var meters = [Meter(name: methods.map(\.rawValue).joined(separator: "+"), settings: settings)]
+        if !waveModels.isEmpty {
+            let networks = try waveModels.map { path in
+                let folder = try NodeProcess.opening { try ModelFolder.load(ModelPaths.folder(path)) }
+                return Meter(name: folder.card.name, settings: settings, network: try NodeProcess.opening { try FaceWaveNetwork(folder: folder) })
+            }
+            meters = compare ? meters + networks : networks
+        }
+        guard compare else { return meters }
+        return meters + [PulseMethodName.pos, .chrom, .green].filter { [$0] != methods }.map { method in
+            settings.methods = [method]
+            return Meter(name: method.rawValue, settings: settings)
+        }
+    }
 }
 
 extension PulseMethodName: ExpressibleByArgument {}
+
+/// A way to measure.
+private struct Meter {
+    var name: String
+    var settings: PulseSettings
+    var network: FaceWaveNetwork?
+
+    func analyzer() throws -> PulseAnalyzer { try PulseAnalyzer(settings: settings, network: network) }
+
+    func sampler() -> SkinSampler {
+        var settings = SkinSamplerSettings()
+        settings.pictureSidePixels = network?.sidePixels
+        return SkinSampler(settings: settings)
+    }
+}
 
 /// One recording to measure.
 private enum Input {
@@ -68,12 +114,13 @@ private enum Input {
         }
     }
 
+    /// - Returns: The clips of each meter.
     /// - Throws: `InputProblem` for what is wrong with the input or the models.
-    func clips(_ settings: PulseSettings, modelsPath: String) throws -> [PulseClip] {
+    func clips(of meters: [Meter], modelsPath: String) throws -> [[PulseClip]] {
         do {
             switch self {
-            case .table(let path): return try tableClips(path, settings)
-            case .video(let path): return try videoClips(path, settings, modelsPath: modelsPath)
+            case .table(let path): return try meters.map { try tableClips(path, $0) }
+            case .video(let path): return try videoClips(path, meters, modelsPath: modelsPath)
             }
         } catch let error as MediaError {
             let isAbsent = error.code == .notFound || error.code == .deviceUnavailable
@@ -82,34 +129,34 @@ private enum Input {
             throw InputProblem(detail: "\(error)", exitCode: ExitCode(69))
         } catch let error as NumberTableError {
             throw InputProblem(detail: "\(error)", exitCode: ExitCode(65))
+        } catch let error as PulseError {
+            throw InputProblem(detail: "\(error)", exitCode: ExitCode(65))
         }
     }
 
-    private func tableClips(_ path: String, _ settings: PulseSettings) throws -> [PulseClip] {
+    private func tableClips(_ path: String, _ meter: Meter) throws -> [PulseClip] {
         guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
             let isThere = FileManager.default.fileExists(atPath: path)
             throw InputProblem(
                 detail: isThere ? "is not a text file" : "there is no such file", exitCode: ExitCode(isThere ? 65 : 66))
         }
         let samples = try NumberTable.skinSamples(from: text)
-        var analyzer = try PulseAnalyzer(settings: settings)
+        var analyzer = try meter.analyzer()
         var clips: [PulseClip] = []
         for sample in samples { clips += try analyzer.append(sample) }
         return clips + (try analyzer.finish(endNanoseconds: samples.last?.ptsNanoseconds ?? 0))
     }
 
-    private func videoClips(
-        _ path: String, _ settings: PulseSettings, modelsPath: String
-    ) throws -> [PulseClip] {
+    private func videoClips(_ path: String, _ meters: [Meter], modelsPath: String) throws -> [[PulseClip]] {
         let demultiplexer = try Demultiplexer(input: path)
         guard let track = demultiplexer.description.video else {
             throw InputProblem(detail: "has no video track", exitCode: ExitCode(65))
         }
         let decoder = try VideoDecoder(track, deblocking: .referencesOnly)
         let finder = try FaceFinder(settings: .viewerOnly, modelsPath: modelsPath)
-        let sampler = SkinSampler()
-        var analyzer = try PulseAnalyzer(settings: settings)
-        var clips: [PulseClip] = []
+        let samplers = meters.map { $0.sampler() }
+        var analyzers = try meters.map { try $0.analyzer() }
+        var clips = [[PulseClip]](repeating: [], count: meters.count)
         var segment: UInt32?
         var endNanoseconds: Int64 = 0
         func examine(_ frames: [VideoFrame]) throws {
@@ -117,7 +164,9 @@ private enum Input {
                 if segment != frame.segment { finder.reset() }
                 segment = frame.segment
                 let face = try finder.find(in: frame).face?.keypoints.flatMap(FaceArea.init)
-                clips += try analyzer.append(try sampler.sample(frame, face: face))
+                for index in meters.indices {
+                    clips[index] += try analyzers[index].append(try samplers[index].sample(frame, face: face))
+                }
                 endNanoseconds = frame.ptsNanoseconds + frame.durationNanoseconds
             }
         }
@@ -125,7 +174,8 @@ private enum Input {
             if packet.track == .video { try examine(try decoder.decode(packet)) }
         }
         try examine(try decoder.finish())
-        return clips + (try analyzer.finish(endNanoseconds: endNanoseconds))
+        for index in meters.indices { clips[index] += try analyzers[index].finish(endNanoseconds: endNanoseconds) }
+        return clips
     }
 }
 
@@ -144,6 +194,7 @@ private struct InputProblem: Error {
 /// The JSON line of a recording.
 private struct MeasuredRecording: Encodable {
     let file: String
+    let method: String
     let clips: [PulseClip]
     let beats: HeartBeats
     let hasDetails: Bool
@@ -155,7 +206,7 @@ private struct MeasuredRecording: Encodable {
     }
 
     private enum Key: String, CodingKey {
-        case file, heartRateBPM, confidence, unknownReason, windows
+        case file, method, heartRateBPM, confidence, unknownReason, windows
         case beatIntervals, sdnnMilliseconds, rmssdMilliseconds, variabilityConfidence, variabilityUnknownReason
     }
 
@@ -172,6 +223,7 @@ private struct MeasuredRecording: Encodable {
         let summary = PulseSummary(of: clips)
         var object = encoder.container(keyedBy: Key.self)
         try object.encode(file, forKey: .file)
+        try object.encode(method, forKey: .method)
         try object.encode(summary.heartRateBPM.map { rounded($0, 1) }, forKey: .heartRateBPM)
         try object.encode(rounded(summary.confidence, 3), forKey: .confidence)
         try object.encodeIfPresent(summary.unknownReason, forKey: .unknownReason)

@@ -12,9 +12,10 @@ import Wire
 final class PulseProducer: EvidenceProducer {
     private let finder: FaceFinder
     private let settings: PulseSettings
+    private let network: FaceWaveNetwork?
     private let classifier: (any PulseClassifier)?
     private let decoderThreads: Int
-    private var sampler = SkinSampler()
+    private var sampler: SkinSampler
     private var analyzer: PulseAnalyzer?
     private var decoder: VideoDecoder?
     private var isOpen = false
@@ -24,9 +25,14 @@ final class PulseProducer: EvidenceProducer {
     private var nextSequence: UInt64 = 0
     private var segmentStarts: [(segment: UInt32, startNanoseconds: Int64)] = []
 
-    init(finder: FaceFinder, settings: PulseSettings, classifier: (any PulseClassifier)?, decoderThreads: Int) {
+    /// - Parameter network: Tells the heart rate instead of the settings' methods.
+    init(
+        finder: FaceFinder, settings: PulseSettings, network: FaceWaveNetwork?, classifier: (any PulseClassifier)?, decoderThreads: Int
+    ) {
         self.finder = finder
         self.settings = settings
+        self.network = network
+        sampler = PulseProducer.sampler(for: network)
         self.classifier = classifier
         self.decoderThreads = decoderThreads
     }
@@ -48,8 +54,8 @@ final class PulseProducer: EvidenceProducer {
             let first = start.index == 0 ? 0 : followsGap
                 ? Int64(nextSequence) : max(0, (start.startNanoseconds + reachBackNanoseconds) / clipNanoseconds)
             followsGap = false
-            analyzer = try PulseAnalyzer(settings: settings, classifier: classifier, firstClipIndex: first)
-            sampler = SkinSampler()
+            analyzer = try PulseAnalyzer(settings: settings, network: network, classifier: classifier, firstClipIndex: first)
+            sampler = Self.sampler(for: network)
             segmentStarts = []
             nextSequence = UInt64(first)
             isOpen = false
@@ -87,6 +93,12 @@ final class PulseProducer: EvidenceProducer {
     }
 
     // MARK: -
+
+    private static func sampler(for network: FaceWaveNetwork?) -> SkinSampler {
+        var settings = SkinSamplerSettings()
+        settings.pictureSidePixels = network?.sidePixels
+        return SkinSampler(settings: settings)
+    }
 
     private var clipNanoseconds: Int64 { Int64((settings.clipSeconds * 1e9).rounded()) }
     private var reachBackNanoseconds: Int64 { Int64((settings.reachBackSeconds * 1e9).rounded()) }

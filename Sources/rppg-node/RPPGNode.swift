@@ -24,6 +24,9 @@ struct RPPGNode: AsyncParsableCommand {
         var model = "pulse"
         @Option(help: "What the pulse network computes in: f32 (the reference), bf16, or auto (bf16 where it is faster).")
         var precision = Precision.f32
+        @Option(
+            help: "A network that tells the heart rate instead of POS and CHROM: a folder (training.pulse_import makes them), or a name in Models.")
+        var waveModel: String?
         @Option(help: "Threads for decoding.")
         var decoderThreads = 1
         @OptionGroup var options: NodeOptions
@@ -36,10 +39,13 @@ struct RPPGNode: AsyncParsableCommand {
             let classifier = try NodeProcess.opening {
                 try PPGNetwork(folder: ModelFolder.load(ModelPaths.folder(model)), precision: precision)
             }
+            let network = try waveModel.map { path in
+                try NodeProcess.opening { try FaceWaveNetwork(folder: ModelFolder.load(ModelPaths.folder(path))) }
+            }
             let make = { [decoderThreads] () throws -> any EvidenceProducer in
                 try PulseProducer(
                     finder: FaceFinder(settings: .viewerOnly, modelsPath: ModelPaths.fetched + "/mediapipe"), settings: PulseSettings(),
-                    classifier: classifier, decoderThreads: decoderThreads)
+                    network: network, classifier: classifier, decoderThreads: decoderThreads)
             }
             if let input { return try LocalRun.command(input: input, track: .video, producer: NodeProcess.opening(make)) }
             let settings = TransformNode.Settings(

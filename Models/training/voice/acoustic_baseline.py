@@ -56,7 +56,7 @@ def judge(clips: list[Clip], tests: list[Clip], splits: list, data: Features, wo
 
         for split in splits:
             groups = {}
-            for kind, mask in (("unseenSpeakers", split.speakers), ("unseenCorpora", split.corpus)):
+            for kind, mask in (("unseenSpeakers", split.unheard_speakers(data)), ("unseenCorpora", split.unheard_corpus(data))):
                 groups[kind] = sorted({number[data.clips[row]] for row in np.flatnonzero(mask)})
             rows = training.copy()
             rows[[i for group in groups.values() for i in group]] = False

@@ -5,6 +5,7 @@ The heads begin as logistic regressions on the encoder as it came (linear probin
 arXiv:2202.10054, keeps what the encoder knows of other data).
 """
 
+import copy
 import time
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from .voice_network import VoiceNetwork
 from .whisper_encoder import STEPS, Encoder
 
 SETTINGS = {
-    "layers": 2, "steps": 200, "groups": 3, "group": 12, "longestSteps": 72, "encoderRate": 1e-4, "layerDecay": 0.5, "headRate": 2e-4, "weightDecay": 0.05,
-    "dropout": 0.3, "labelSmoothing": 0.1, "averaging": 0.97, "corpusPower": 0.5, "emotionShare": 0.5, "plainRegularisation": 0.0001, "relativeRegularisation": 0.0005,
+    "layers": 2, "steps": 400, "groups": 4, "group": 10, "longestSteps": 80, "encoderRate": 1e-4, "layerDecay": 0.5, "headRate": 2e-4, "weightDecay": 0.05,
+    "dropout": 0.3, "labelSmoothing": 0.1, "averaging": 0.99, "corpusPower": 0.5, "emotionShare": 0.5, "plainRegularisation": 0.0001, "relativeRegularisation": 0.0005,
 }
 
 
@@ -66,9 +67,7 @@ class Trainee(nn.Module):
         return encoder.attend(x, batch.weights)
 
     def embed(self, batch: Batch) -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            states = self.states(batch)
-        return self.network.pool(states.float(), batch.weights)
+        return self.network.pool(self.states(batch), batch.weights)
 
     def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         embedding = (self.embed(batch) - self.mean) / self.deviation
@@ -120,22 +119,26 @@ def loss_of(trainee: Trainee, batch: Batch, settings: dict) -> torch.Tensor:
         for logits in trainee(batch))
 
 
-def fit(data: Features, first: np.ndarray, encoder: Encoder, settings: dict, seed: int, name: str, checkpoint: Path) -> VoiceNetwork:
-    """Trains for a fixed number of steps, goes on from the checkpoint if there is one; the weights are a running mean.
+def fit(
+    data: Features, copies: Features, first: np.ndarray, encoder: Encoder, settings: dict, seed: int, name: str, checkpoint: Path
+) -> tuple[VoiceNetwork, VoiceNetwork]:
+    """The network before and after a fixed number of steps, gone on with from the checkpoint if there is one; the weights are a
+    running mean.
 
-    `first` holds the embeddings of the data by the encoder as it came.
+    `first` holds the embeddings of the data (without the copies) by the encoder as it came.
     """
     torch.manual_seed(seed)
     trainee = Trainee(encoder, settings)
     trainee.network.encoder.conv1.requires_grad_(False)
     trainee.network.encoder.conv2.requires_grad_(False)
-    sampler = Sampler(data, settings["groups"], settings["group"], settings["corpusPower"], settings["longestSteps"])
+    sampler = Sampler(Features.joined([data, copies]), settings["groups"], settings["group"], settings["corpusPower"], settings["longestSteps"])
     trainee.probe(data, first, settings)
     groups = parameter_groups(trainee, settings)
     optimizer = torch.optim.AdamW(groups, weight_decay=settings["weightDecay"])
     steps = settings["steps"]
+    start = copy.deepcopy(trainee).eval().folded()
     if steps == 0:
-        return trainee.eval().folded()
+        return start, start
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, [group["lr"] for group in groups], total_steps=steps, pct_start=0.15, div_factor=10, final_div_factor=30)
     average = torch.optim.swa_utils.AveragedModel(trainee, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings["averaging"]))
@@ -168,7 +171,17 @@ def fit(data: Features, first: np.ndarray, encoder: Encoder, settings: dict, see
                 "trainee": trainee.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
                 "schedule": schedule.state_dict(), "torch": torch.get_rng_state(), "step": step + 1}, temporary)
             temporary.rename(checkpoint)
-    return average.module.eval().folded()
+    return start, average.module.eval().folded()
+
+
+@torch.no_grad()
+def between(start: VoiceNetwork, tuned: VoiceNetwork, share: float) -> VoiceNetwork:
+    """Weights between the network as it began (share 0) and as it was fine-tuned (1): what is in between keeps more of what the
+    encoder knew of other data (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903)."""
+    mixed = copy.deepcopy(start)
+    for value, end in zip(mixed.state_dict().values(), tuned.state_dict().values()):
+        value.lerp_(end, share)
+    return mixed.eval()
 
 
 @torch.no_grad()
@@ -182,9 +195,8 @@ def embeddings(network: VoiceNetwork, data: Features, batch: int = 32) -> np.nda
         steps = np.minimum(bounds[rows, :1] + np.arange(lengths[rows].max()), STEPS - 1)
         weights = np.take_along_axis(data.weights[rows], steps, axis=1) * (np.arange(steps.shape[1]) < lengths[rows, None])
         images = torch.from_numpy(np.asarray(data.images[rows], dtype=np.float32))
-        with torch.autocast("cpu", torch.bfloat16):
-            states = network.encoder.convolve(images) + network.encoder.positions
-            states = torch.gather(states, 1, torch.from_numpy(steps)[..., None].expand(-1, -1, states.shape[2]))
-            states = network.encoder.attend(states, torch.from_numpy(weights))
-        result[rows] = network.pool(states.float(), torch.from_numpy(weights)).numpy()
+        states = network.encoder.convolve(images) + network.encoder.positions
+        states = torch.gather(states, 1, torch.from_numpy(steps)[..., None].expand(-1, -1, states.shape[2]))
+        states = network.encoder.attend(states, torch.from_numpy(weights))
+        result[rows] = network.pool(states, torch.from_numpy(weights)).numpy()
     return result

@@ -32,6 +32,8 @@ COMMAND = "python -m training.voice voice --train DIR... --test DIR... --whisper
 @dataclass
 class Report:
     settings: dict
+    tuned_share: float
+    """How much of the way from the encoder as it came to the fine-tuned one."""
     seed: int
     judge: "Judge"
     population: np.ndarray
@@ -58,7 +60,8 @@ class Report:
         steps = self.settings["steps"]
         if steps == 0:
             return "as they are (not fine-tuned)"
-        return f"fine-tuned for {steps} steps of {self.settings['groups'] * self.settings['group']} clips"
+        kept = "" if self.tuned_share == 1 else f" (the weights are {self.tuned_share:.0%} of the way from before to after, Wortsman et al. 2022)"
+        return f"fine-tuned for {steps} steps of {self.settings['groups'] * self.settings['group']} clips{kept}"
 
 
 def rounded(values: np.ndarray, digits: int = 5) -> list[float]:
@@ -81,8 +84,8 @@ def write(out: Path, report: Report) -> None:
         "training": {
             "data": {LICENCES[name]: size for name, size in report.sizes.items()},
             "licence": "non-commercial (CC BY-NC-SA 4.0 of the data); Whisper's weights: MIT",
-            "split": "5 trainings, each without a fifth of the speakers; 3 of them also without a whole corpus. unseenSpeakers: speakers left out, their corpus not (4/5 of all); unseenCorpora: corpus left out; unseenTestCorpora: never trained on. Temperatures, bias and baseline were chosen on the first two.",
-            "seed": report.seed, "settings": settings, "command": report.command,
+            "split": "3 trainings, each without a third of the speakers and without a whole corpus. unseenSpeakers: speakers left out, their corpus not (2/3 of all); unseenCorpora: corpus left out; unseenTestCorpora: never trained on. Temperatures, bias, baseline and the share of fine-tuning were chosen on the first two.",
+            "seed": report.seed, "settings": settings, "tunedShare": report.tuned_share, "command": report.command,
             "temperature": round(judge.temperature, 4), "relativeTemperature": round(judge.baseline.temperature, 4)},
         "metrics": report.figures | {
             "baselineScenarios": {key: round(value, 4) for key, value in report.scenarios.items()}}
@@ -116,7 +119,8 @@ def readme(report: Report) -> str:
     corpora = "; ".join(f"{LICENCES[name]} ({size})" for name, size in report.sizes.items())
     yardstick = " eGeMAPS: openSMILE's 88 functionals and\nlogistic regression, trained and tested on the same clips." if report.acoustic else ""
     augmentation = "" if report.settings["steps"] == 0 else """
-Every clip is heard anew each time: other vocal tracts (the spectrum stretched by up to 13 %), paces, lengths and places in the
+Beside each clip as it is, half of them have a copy as a viewer's microphone would have made it: a room, band limits, noise, clipping, level,
+Opus or MP3. Every clip is heard anew each time: other vocal tracts (the spectrum stretched by up to 13 %), paces, lengths and places in the
 window, and for the clips of one session together: frequency responses, band limits, level, reverberation and noise, all made
 on the log-mel image; and parts of it masked. The batches are groups of one speaker's clips, balanced by class; the second head
 learns from embeddings less the group's mean, and both learn the eight emotions beside the three classes.
@@ -134,10 +138,9 @@ UAR is the mean of the three classes' recalls (chance: 0.333); ECE the calibrati
 `audio-node classify` gives them: the mean over the clip's windows; "with baseline" as `--same-person` with all clips of a
 speaker. Accuracy, F1 and AUROC are without the baseline (with it: `model.json`).{yardstick}
 
-Protocol: 5 trainings, each without a fifth of the speakers of every corpus; the first three of them also without a whole
-corpus. So a speaker not met is judged by a network that heard others of the same corpus, and each corpus once by one that
+Protocol: 3 trainings, each without a third of the speakers of every corpus and without a whole corpus. So a speaker not met is judged by a network that heard others of the same corpus, and each corpus once by one that
 never heard any of it. One seed ({report.seed}). The shipped weights are trained on all speakers by the same recipe and were not
-themselves cross-validated. The temperature, the bias and the baseline's settings were chosen on these left-out speakers and
+themselves cross-validated. The temperature, the bias, the baseline's settings and the share of fine-tuning were chosen on these left-out speakers and
 corpora; nothing was chosen on TESS and TurEV.
 
 ## Personal baseline

@@ -29,9 +29,9 @@ setup:
 ready:
 	@deploy/setup.sh --check >/dev/null || deploy/setup.sh
 
-# Says nothing when there is nothing to build.
+# Says nothing when there is nothing to build. Planned anew each time: a plan left by `swift build --product` builds protoc, too.
 build: ready
-	@if [[ -x .build/release/adreact ]]; then swift build -c release --quiet; else swift build -c release; fi
+	@if [[ -x .build/release/adreact ]]; then swift build -c release --disable-build-manifest-caching --quiet; else swift build -c release; fi
 
 # INPUT is one file's name, or several inputs apart by spaces, those with spaces in quotes.
 run: export INPUT := $(value INPUT)

@@ -18,9 +18,24 @@ public final class FaceAnalyzer {
     private let classifier: ExpressionClassifier
     private let limits: FaceQualityLimits
     private let attention: AttentionLimits
+    private let timing: Timing
     private var segment: UInt32?
-    /// Of each face of the finder's last look, the viewer's first. Heads are read when faces are looked at, not in every frame.
+    /// Of each face of the finder's last look, the viewer's first.
     private var heads: [Head] = []
+    private var nextHeadNanoseconds = Int64.min
+    private var smoother: ExpressionSmoother
+    /// Which of the finder's viewers `heads` and `smoother` know.
+    private var knownViewer = 0
+
+    public struct Timing: Sendable, Equatable {
+        /// Heads are read when faces are looked at, and the viewer's no sooner than this after the time before, in seconds of
+        /// media time: people turn their heads and close their eyes (a blink: 0.1 to 0.4 s) no faster.
+        public var headIntervalSeconds = 0.2
+        /// Of the viewer's expression, as `ExpressionSmoother.timeConstantSeconds`.
+        public var smoothingSeconds = 0.3
+
+        public init() {}
+    }
 
     /// What is done with a frame, in this order. Frames that are not looked at begin with `crop`.
     public enum Stage: String, Sendable, CaseIterable {
@@ -40,19 +55,21 @@ public final class FaceAnalyzer {
 
     public init(
         finder: FaceFinder, headReader: HeadReader, classifier: ExpressionClassifier,
-        limits: FaceQualityLimits = FaceQualityLimits(), attention: AttentionLimits = AttentionLimits()
+        limits: FaceQualityLimits = FaceQualityLimits(), attention: AttentionLimits = AttentionLimits(), timing: Timing = Timing()
     ) {
         self.finder = finder
         self.headReader = headReader
         self.classifier = classifier
         self.limits = limits
         self.attention = attention
+        self.timing = timing
+        smoother = ExpressionSmoother(timeConstantSeconds: timing.smoothingSeconds)
     }
 
     /// - Throws: `InferenceError`, `HaarCascadeError` or `MediaError`.
     public func analyze(_ frame: VideoFrame) throws -> FaceObservation {
         if frame.segment != segment {
-            finder.reset()
+            reset()
             segment = frame.segment
         }
         return try analyze(frame, ptsNanoseconds: frame.ptsNanoseconds)
@@ -60,21 +77,41 @@ public final class FaceAnalyzer {
 
     /// A single picture, with nothing before it.
     public func analyze(still picture: some PictureSource) throws -> FaceObservation {
-        finder.reset()
+        reset()
         segment = nil
         return try analyze(picture, ptsNanoseconds: 0)
     }
 
+    private func reset() {
+        finder.reset()
+        meetViewer()
+    }
+
+    /// What was known of the viewer before is nothing about this one.
+    private func meetViewer() {
+        knownViewer = finder.viewerNumber
+        nextHeadNanoseconds = .min
+        smoother = ExpressionSmoother(timeConstantSeconds: timing.smoothingSeconds)
+    }
+
     private func analyze(_ picture: some PictureSource, ptsNanoseconds: Int64) throws -> FaceObservation {
         let finding = try finder.find(in: picture, ptsNanoseconds: ptsNanoseconds)
+        if finder.viewerNumber != knownViewer { meetViewer() }
         let faces = (finding.face.map { [$0] } ?? []) + finding.others
         if let look = finder.lastLook, look.ptsNanoseconds == ptsNanoseconds {
             onStageEnd?(look.searchedPicture ? .detect : .track)
-            heads = try faces.map { try headReader.read($0, in: picture) }
-            if !faces.isEmpty { onStageEnd?(.head) }
+            // Of several faces, the order may be another one at each look.
+            if faces.count != 1 || heads.count != 1 || ptsNanoseconds >= nextHeadNanoseconds {
+                heads = try faces.map { try headReader.read($0, in: picture) }
+                nextHeadNanoseconds = ptsNanoseconds.later(bySeconds: timing.headIntervalSeconds)
+                if !faces.isEmpty { onStageEnd?(.head) }
+            }
         }
         let observed = try zip(faces, heads).map { try observe($0, head: $1, in: picture) }
-        let viewer = finding.face == nil ? nil : observed.first
+        var viewer = finding.face == nil ? nil : observed.first
+        if let expression = viewer?.expression {
+            viewer?.expression = smoother.smooth(expression, ptsNanoseconds: ptsNanoseconds)
+        }
         return FaceObservation(
             face: viewer, others: Array(observed.dropFirst(viewer == nil ? 0 : 1)), faceCount: finding.faceCount)
     }
@@ -120,7 +157,7 @@ public struct ObservedFace: Sendable, Equatable {
     public var detectorScore: Double
     public var keypoints: FaceKeypoints?
     public var quality: FaceQuality
-    /// As it was when the face was last looked at, up to 0.16 s before.
+    /// As it was when the face was last looked at, up to 0.36 s before.
     public var head: Head
     /// nil: not known.
     public var facesScreen: Bool?

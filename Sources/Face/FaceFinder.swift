@@ -56,6 +56,9 @@ public final class FaceFinder {
         }
     }
 
+    /// Changes when somebody else becomes the main viewer. 0: there was none yet.
+    public var viewerNumber: Int { tracker.viewerCount }
+
     /// Forgets the viewer: the next frame is the first of a segment.
     public func reset() {
         tracker = FaceTracker()
@@ -139,7 +142,7 @@ public final class FaceFinder {
 
 extension Int64 {
     /// This media time, in nanoseconds, and so many seconds; the latest there is if that is too much.
-    fileprivate func later(bySeconds seconds: Double) -> Int64 {
+    func later(bySeconds seconds: Double) -> Int64 {
         let (sum, overflow) = addingReportingOverflow(Int64(seconds * 1e9))
         return overflow ? .max : sum
     }

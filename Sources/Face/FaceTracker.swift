@@ -21,6 +21,8 @@ package struct FaceTracker: Sendable {
 
     /// The viewer where last seen; nil if there is none, or the place has been given up.
     package private(set) var viewer: DetectedFace?
+    /// How many viewers there have been, one after the other.
+    package private(set) var viewerCount = 0
     /// Updates since the viewer was seen; 0 if seen in the last one.
     private var missedUpdates = 0
     private let settings: Settings
@@ -48,6 +50,7 @@ package struct FaceTracker: Sendable {
             guard let largest else { return face }
             return face.box.sizePixels > largest.box.sizePixels ? face : largest
         }
+        if viewer != nil { viewerCount += 1 }
         return viewer
     }
 

@@ -29,8 +29,8 @@ public final class FaceAnalyzer {
 
     public struct Timing: Sendable, Equatable {
         /// Heads are read when faces are looked at, and the viewer's no sooner than this after the time before, in seconds of
-        /// media time: people turn their heads and close their eyes (a blink: 0.1 to 0.4 s) no faster.
-        public var headIntervalSeconds = 0.2
+        /// media time: enough for the share of a second in which somebody looks up.
+        public var headIntervalSeconds = 0.3
         /// Of the viewer's expression, as `ExpressionSmoother.timeConstantSeconds`.
         public var smoothingSeconds = 0.3
 
@@ -157,7 +157,7 @@ public struct ObservedFace: Sendable, Equatable {
     public var detectorScore: Double
     public var keypoints: FaceKeypoints?
     public var quality: FaceQuality
-    /// As it was when the face was last looked at, up to 0.36 s before.
+    /// As it was when the face was last looked at, up to 0.46 s before.
     public var head: Head
     /// nil: not known.
     public var facesScreen: Bool?

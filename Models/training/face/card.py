@@ -44,8 +44,7 @@ def write(folder, size, temperature, sha256, metrics, options):
     card = {
         "name": "face",
         "task": "face",
-        "architecture": "EfficientNet-Lite0 with a grey stem, linear head to 8 emotions, mean of picture and mirror image, "
-        "folded to 3 classes",
+        "architecture": "EfficientNet-Lite0 with a grey stem, linear head to 8 emotions, folded to 3 classes",
         "labels": CLASSES,
         "input": {
             "shape": [1, 1, size, size],
@@ -84,8 +83,7 @@ def page(card):
         "",
         f"EfficientNet-Lite0, fine-tuned from ImageNet, on grey {size} x {size} pictures. It gives eight FER+ emotions",
         f"({', '.join(EMOTIONS)}) and, as sums of their probabilities, the three classes. One temperature",
-        f"({card['settings']['temperature']:.3f}), fitted on FER+ valid, calibrates both. The logits are the mean over a",
-        "picture and its mirror image, both computed inside model.onnx. This page is written by",
+        f"({card['settings']['temperature']:.3f}), fitted on FER+ valid, calibrates both. This page is written by",
         "`Models/training/face/card.py`; the same figures are in `model.json`.",
         "",
         "## Figures",
@@ -122,7 +120,7 @@ def page(card):
         "",
         "## What it gets wrong",
         "",
-        "The sixty surest mistakes on each set, looked at (`Models/training/face/gallery.py` lays them out):",
+        "The sixty surest mistakes on each set, looked at (`Models/training/face/gallery.py` lays them out), of the export before this one:",
         "",
         *(f"- {failure}" for failure in FAILURES),
         "",

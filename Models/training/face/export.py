@@ -10,7 +10,7 @@ import torch
 
 import card
 from evaluate import logits_of, report
-from network import Mirrored, fold
+from network import fold
 from pictures import standardised
 
 
@@ -35,10 +35,10 @@ def fit_temperature(emotion_logits, pictures):
 
 def write_model_folder(network, validation, options):
     size = options.size
-    network = Mirrored(network.eval().to(memory_format=torch.contiguous_format))
+    network = network.eval().to(memory_format=torch.contiguous_format)
     logits = {name: logits_of(network, pictures, size) for name, pictures in validation.items()}
     temperature = fit_temperature(logits["ferplusValid"], validation["ferplusValid"])
-    network.network.temperature.mul_(temperature)
+    network.temperature.mul_(temperature)
     os.makedirs(options.out, exist_ok=True)
     path = os.path.join(options.out, "model.onnx")
     # One picture a run: OpenVINO takes twice as long where the batch is left open.
@@ -52,7 +52,7 @@ def write_model_folder(network, validation, options):
         sha256 = hashlib.sha256(file.read()).hexdigest()
     write_golden(network, sha256, size, options.golden)
     metrics = {name: report(logits[name] / temperature, pictures) for name, pictures in validation.items()}
-    card.write(options.out, size, float(network.network.temperature), sha256, metrics, options)
+    card.write(options.out, size, float(network.temperature), sha256, metrics, options)
     print(json.dumps(metrics, indent=1), flush=True)
 
 

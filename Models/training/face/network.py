@@ -140,17 +140,3 @@ class FaceNetwork(nn.Module):
     def forward(self, x):
         emotion_logits = self.head(self.dropout(self.backbone(x))) / self.temperature
         return fold(emotion_logits), emotion_logits
-
-
-class Mirrored(nn.Module):
-    """The served network: the mean of the logits of a picture and of its mirror image. As `FaceNetwork` in its results."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x):
-        _, emotion_logits = self.network(torch.cat([x, x.flip(3)]))
-        as_it_is, mirrored = emotion_logits.chunk(2)
-        emotion_logits = (as_it_is + mirrored) / 2
-        return fold(emotion_logits), emotion_logits

@@ -51,7 +51,7 @@ public struct AttentionLimits: Sendable, Equatable {
     /// sides and 30 below; a little is left for the error of the pose.
     public var mostYawDegrees = 30.0
     public var pitchDegrees = -30.0...20.0
-    /// On three speakers frames with closed eyes have 0.07 to 0.17, with narrow but open ones 0.21 and more.
+    /// Of three speakers, the two who close their eyes have 0.07 to 0.17 then; all three have 0.21 and more with narrow but open ones.
     public var leastEyeAspectRatio = 0.19
 
     public init() {}

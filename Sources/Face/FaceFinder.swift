@@ -206,7 +206,7 @@ public struct FaceFinderSettings: Sendable, Equatable {
     /// From one search of the whole picture, corner to corner, to the next, while no face is known, s.
     public var searchIntervalSeconds = 0.3
     /// Likewise while the viewer is known: to count the faces beside the viewer's.
-    public var countIntervalSeconds = 1.0
+    public var countIntervalSeconds = 0.5
     /// Whether other faces than the viewer's matter: without, they are not looked for while the viewer is known.
     public var countsFaces = true
     /// Whether the other faces are followed too, each with a number: as often as the viewer's, and so each at the viewer's cost.

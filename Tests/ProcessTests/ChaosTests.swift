@@ -117,10 +117,13 @@ private final class DisturbedPipeline {
     }
 
     private func disturb(_ disturbance: Disturbance) {
-        guard let process = running[disturbance.victim]?.process, process.isRunning else { return }
+        guard let program = running[disturbance.victim], program.process.isRunning else { return }
+        let process = program.process
         switch disturbance.kind {
         case .death(let delay):
             kill(process.processIdentifier, SIGKILL)
+            // Until the system has told of the death it seems to run, and with a short delay would not be started again.
+            _ = program.wait(seconds: 10)
             later.append((disturbance.atSeconds + delay, { [unowned self] in
                 // Another disturbance may have brought it back already.
                 if running[disturbance.victim]?.process.isRunning != true { try start(disturbance.victim) }

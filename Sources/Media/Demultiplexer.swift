@@ -4,6 +4,8 @@ import CFFmpeg
 public struct DemultiplexerOptions: Sendable {
     /// Opening a network source or camera is given up after this many seconds.
     public var openTimeoutSeconds: Double = 20
+    /// So is waiting for a sender, where the URL says to listen; `nil`: it may come when it likes.
+    public var listenTimeoutSeconds: Double?
     /// So is waiting for its next packet.
     public var readTimeoutSeconds: Double = 20
     /// How many bytes may be looked at to find out what an input is.
@@ -57,7 +59,7 @@ public final class Demultiplexer {
     }
 
     /// - Parameter input: a path, a URL (http, https, rtsp, rtmp, srt, udp, ...), a camera (`/dev/video0`), or `-` for
-    ///   standard input.
+    ///   standard input. A tcp, rtsp, rtmp or http URL with `?listen` (srt: `?mode=listener`) waits for somebody who sends.
     /// - Throws: `MediaError`, saying what is wrong with the input.
     public init(
         input: String, options: DemultiplexerOptions = DemultiplexerOptions(), interruption: Interruption = Interruption()

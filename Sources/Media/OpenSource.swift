@@ -28,7 +28,7 @@ final class OpenSource {
         let formats: [String]
         switch place {
         case .camera: formats = ["video4linux2", "v4l2"]
-        case .network: formats = Self.containers + Self.networkContainers
+        case .network, .listener: formats = Self.containers + Self.networkContainers
         case .local: formats = Self.containers
         }
         try self.init(input: input, place: place, formats: formats, options: options, interruption: interruption)
@@ -41,7 +41,7 @@ final class OpenSource {
         let ownIO = try place.openDescriptor(input: input, interruption: interruption)
         let format = try Self.open(input, place, ownIO, formats: formats, options: options, interruption: interruption)
         do throws(MediaError) {
-            try Self.inspect(format, input: input, place: place, interruption: interruption)
+            try Self.inspect(format, input: input, place: place, options: options, interruption: interruption)
             (audio, video) = try Self.chooseStreams(format, input: input)
         } catch {
             var opened: UnsafeMutablePointer<AVFormatContext>? = format
@@ -114,7 +114,7 @@ final class OpenSource {
         _ input: String, _ place: SourcePlace, _ ownIO: DescriptorIO?, formats: [String],
         options: DemultiplexerOptions, interruption: Interruption
     ) throws(MediaError) -> UnsafeMutablePointer<AVFormatContext> {
-        adreact_interruption_set_timeout(interruption.handle, place.canStall ? options.openTimeoutSeconds : 0)
+        adreact_interruption_set_timeout(interruption.handle, place.openTimeoutSeconds(options))
         var format: UnsafePointer<AVInputFormat>?
         var settings: OpaquePointer?
         defer { av_dict_free(&settings) }
@@ -126,6 +126,8 @@ final class OpenSource {
                 av_dict_set(&settings, "video_size", "\(width)x\(height)", 0)
             }
             if let rate = options.cameraFrameRate { av_dict_set(&settings, "framerate", "\(rate)", 0) }
+        } else if let (key, value) = place.listenOption {
+            av_dict_set(&settings, key, value, 0)
         }
         var opened: UnsafeMutablePointer<AVFormatContext>? = avformat_alloc_context()
         guard let context = opened else { throw .outOfMemory(input) }
@@ -164,8 +166,11 @@ final class OpenSource {
     }
 
     private static func inspect(
-        _ context: UnsafeMutablePointer<AVFormatContext>, input: String, place: SourcePlace, interruption: Interruption
+        _ context: UnsafeMutablePointer<AVFormatContext>, input: String, place: SourcePlace, options: DemultiplexerOptions,
+        interruption: Interruption
     ) throws(MediaError) {
+        // Somebody who came, and says nothing, is not waited for.
+        if case .listener = place { adreact_interruption_set_timeout(interruption.handle, options.openTimeoutSeconds) }
         let result = avformat_find_stream_info(context, nil)
         if result < 0 || interruption.isInterrupted || adreact_interruption_timed_out(interruption.handle) != 0 {
             throw explain(
@@ -226,7 +231,7 @@ final class OpenSource {
         switch place {
         case .camera:
             return MediaError(.deviceUnavailable, input: input, detail: "the camera cannot be opened (\(words)); is another program using it?")
-        case .network:
+        case .network, .listener:
             switch result {
             case ADREACT_ERROR_PROTOCOL_NOT_FOUND:
                 return MediaError(.unsupportedProtocol, input: input, detail: "this build of FFmpeg does not speak that protocol")

@@ -8,6 +8,8 @@ enum SourcePlace {
     case local(path: String)
     case camera(path: String)
     case network(url: String)
+    /// Waits at an address of ours for somebody who sends.
+    case listener(url: String)
 
     init(_ input: String) throws(MediaError) {
         if input.hasPrefix("/dev/video") {
@@ -19,7 +21,7 @@ enum SourcePlace {
                 }
                 self = .local(path: path)
             } else if Self.schemes.contains(scheme) {
-                self = .network(url: input)
+                self = Self.listens(scheme, input) ? .listener(url: input) : .network(url: input)
             } else {
                 throw MediaError(
                     .unsupportedProtocol, input: input,
@@ -33,6 +35,12 @@ enum SourcePlace {
     private static let schemes: Set<String> = [
         "http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "rtmpt", "srt", "udp", "rtp", "tcp", "tls", "mmsh",
     ]
+
+    /// Whether a URL asks to wait for a sender: `?listen`, or as SRT says it, `?mode=listener`.
+    private static func listens(_ scheme: String, _ url: String) -> Bool {
+        let query = url.split(separator: "?", maxSplits: 1).dropFirst().first?.split(separator: "&") ?? []
+        return scheme == "srt" ? query.contains("mode=listener") : query.contains { ["listen", "listen=1"].contains($0) }
+    }
 
     private static func scheme(of input: String) -> String? {
         guard let end = input.range(of: "://")?.lowerBound else { return nil }
@@ -48,6 +56,19 @@ enum SourcePlace {
         case .local: "local"  // a name only: the bytes come from our descriptor
         case .camera(let path): path
         case .network(let url): url
+        case .listener(let url):
+            // These take it as an option, and the rest of the address for a part of the stream's name.
+            listenOption == nil ? url : String(url.prefix { $0 != "?" })
+        }
+    }
+
+    /// What makes libavformat listen, where its URLs cannot say it.
+    var listenOption: (key: String, value: String)? {
+        guard case .listener(let url) = self else { return nil }
+        return switch Self.scheme(of: url) {
+        case "rtsp": ("rtsp_flags", "listen")
+        case "rtmp", "http": ("listen", "1")
+        default: nil
         }
     }
 
@@ -56,7 +77,7 @@ enum SourcePlace {
         switch self {
         case .local: "none"
         case .camera: "file"
-        case .network: "http,https,tcp,tls,udp,rtp,rtsp,rtmp,rtmps,rtmpt,rtmpte,srt,crypto,httpproxy,mmsh"
+        case .network, .listener: "http,https,tcp,tls,udp,rtp,rtsp,rtmp,rtmps,rtmpt,rtmpte,srt,crypto,httpproxy,mmsh"
         }
     }
 
@@ -66,17 +87,27 @@ enum SourcePlace {
         return true
     }
 
+    /// Senders come when they like: only a reconnection has a limit.
+    func openTimeoutSeconds(_ options: DemultiplexerOptions) -> Double {
+        switch self {
+        case .local: 0
+        case .camera, .network: options.openTimeoutSeconds
+        case .listener: options.listenTimeoutSeconds ?? 0
+        }
+    }
+
     func isLive(durationIsKnown: Bool) -> Bool {
         switch self {
         case .local: false
         case .camera: true
         case .network: !durationIsKnown
+        case .listener: true
         }
     }
 
     func openDescriptor(input: String, interruption: Interruption) throws(MediaError) -> DescriptorIO? {
         switch self {
-        case .network: return nil
+        case .network, .listener: return nil
         case .camera(let path):
             guard access(path, F_OK) == 0 else {
                 throw MediaError(.deviceUnavailable, input: input, detail: "there is no such camera; see ls /dev/video*")

@@ -119,7 +119,7 @@ public final class DemuxService: @unchecked Sendable {
     }
 
     public func stop() {
-        stopping.store(true, ordering: .relaxed)
+        stopping.store(true, ordering: .sequentiallyConsistent)
         stopped.signal()
         for source in sources.withLock({ Array($0.values) }) { source.interrupt() }
         for budget in budgets.withLock({ Array($0.values) }) { budget.close() }
@@ -177,6 +177,9 @@ public final class DemuxService: @unchecked Sendable {
         var isConnected = false
     }
 
+    /// Those that have no word for "the end", or use it for a broken connection too.
+    private static let endlessTransports = ["tcp://", "udp://", "srt://", "rtp://", "rtsp://", "rtsps://"]
+
     /// How a connection to a source ended.
     private enum Ending {
         /// Everything was read.
@@ -229,9 +232,13 @@ public final class DemuxService: @unchecked Sendable {
     /// - Returns: `.over` also when the process is to stop.
     private func readConnection(_ reading: inout Reading) throws -> Ending {
         let name = reading.input.session
-        let source = try Demultiplexer(input: reading.input.source)
-        sources.withLock { $0[name] = source.interruption }
+        let interruption = Interruption()
+        sources.withLock { $0[name] = interruption }
         defer { _ = sources.withLock { $0.removeValue(forKey: name) } }
+        guard !stopping.load(ordering: .sequentiallyConsistent) else { return .over }
+        var options = DemultiplexerOptions()
+        if reading.wasOpened { options.listenTimeoutSeconds = max(0.1, settings.reconnectSeconds - lostSeconds(reading)) }
+        let source = try Demultiplexer(input: reading.input.source, options: options, interruption: interruption)
         reading.tracks[.audio] = source.description.audio
         reading.tracks[.video] = source.description.video
         var offset: Int64 = 0
@@ -256,7 +263,7 @@ public final class DemuxService: @unchecked Sendable {
             reading.endNanoseconds = max(reading.endNanoseconds, packet.ptsNanoseconds + packet.durationNanoseconds)
         }
         if let truncation = source.truncation { return .failed(SessionFailure(truncation, input: reading.input.source)) }
-        let endIsUnsaid = source.description.isLive && ["tcp://", "udp://", "srt://"].contains(where: reading.input.source.hasPrefix)
+        let endIsUnsaid = source.description.isLive && Self.endlessTransports.contains(where: reading.input.source.hasPrefix)
         return endIsUnsaid ? .closed : .over
     }
 
@@ -283,11 +290,17 @@ public final class DemuxService: @unchecked Sendable {
     /// A live source that broke off is looked for, at growing intervals. Returns whether to try again.
     private func waitForSource(_ reading: Reading, _ ending: Ending) -> Bool {
         if case .over = ending { return false }
-        guard reading.wasOpened, reading.session.live, !settings.realtime, let start = reading.start else { return false }
-        let lostSeconds = (ContinuousClock.now - start) / .seconds(1) - Double(reading.endNanoseconds) / 1e9
+        guard reading.wasOpened, reading.session.live, !settings.realtime, reading.start != nil else { return false }
+        let lostSeconds = lostSeconds(reading)
         guard lostSeconds < settings.reconnectSeconds else { return false }
         if reading.isConnected { logger.warning("\(reading.session.sourceName): lost; looking for it again") }
         return pause(seconds: min(8, max(0.5, lostSeconds / 2)))
+    }
+
+    /// For how long nothing has come of a live source.
+    private func lostSeconds(_ reading: Reading) -> Double {
+        guard let start = reading.start else { return 0 }
+        return (ContinuousClock.now - start) / .seconds(1) - Double(reading.endNanoseconds) / 1e9
     }
 
     /// The source is there again: what lies between is a gap. Returns what to add to the new connection's media times.

@@ -74,4 +74,61 @@ import Testing
         #expect(results.seconds.contains { $0["missing"]?.contains("face") == true }, "the gap is not marked")
         for node in nodes + [demuxer] { #expect(node.process.isRunning) }
     }
+
+    /// Whoever sends, and by whichever protocol: five kinds of stream, at once, in one pipeline.
+    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
+    func streamsOfEveryKindComeIn() throws {
+        let folder = try TemporaryFolder()
+        let clip = Programs.clips + "/talker-1.mp4"
+        let base = Int.random(in: 20_000...60_000)
+        func address(_ number: Int, _ scheme: String, _ path: String = "/live/viewer") -> String { "\(scheme)://127.0.0.1:\(base + number)\(path)" }
+        let senders: [(session: String, format: String, from: String, to: String)] = [
+            ("rtmp", "flv", address(0, "rtmp"), address(0, "rtmp") + "?listen"),
+            ("rtsp", "rtsp", address(1, "rtsp"), address(1, "rtsp") + "?listen"),
+            ("http", "matroska", address(2, "http"), address(2, "http") + "?listen"),
+            ("srt", "mpegts", address(3, "srt", ""), address(3, "srt", "") + "?mode=listener"),
+        ]
+        let playlist = try served("hls", of: clip, port: base + 4, in: folder)
+        let inputs = senders.map { ($0.session, $0.to) } + [("hls", playlist.url)]
+        let pipeline = try PipelineTests.Pipeline(
+            demuxing: ["--jobs", "5", "--reconnect-seconds", "1"] + inputs.flatMap { ["--session", $0.0] } + inputs.map(\.1))
+        let out = pipeline.folder.path + "/out"
+        let sink = try pipeline.reader("sink", ["--out", out, "--exit-after", "\(inputs.count)"])
+        var sending: [RunningProgram] = []
+        for (number, sender) in senders.enumerated() {
+            try #require(eventually(withinSeconds: 30) { isBound(base + number) }, "the demuxer does not listen for \(sender.session)")
+            sending.append(try RunningProgram(
+                "/usr/bin/ffmpeg", ["-v", "error", "-re", "-i", clip, "-t", "4", "-c", "copy", "-f", sender.format, sender.from], in: folder))
+        }
+        for (sender, program) in zip(senders, sending) { #expect(program.wait(seconds: 60) == 0, "\(sender.session): \(program.standardError)") }
+        #expect(sink.wait(seconds: 120) == 0, "\(sink.standardError)")
+        for (session, _) in inputs {
+            let results = try Results(in: out + "/" + session)
+            results.expectSound(session)
+            #expect(results.covered(0, 6, lanes: ["fused", "face", "voice"]) > 3, "\(session): \(results.windows)")
+            #expect(results.emotions.contains { $0.lane == "fused" }, "\(session): voice and face do not meet")
+        }
+        for program in pipeline.programs + [playlist.server] { #expect(program.process.isRunning) }
+    }
+
+    /// A playlist and its pieces, behind a server of files.
+    private func served(_ name: String, of clip: String, port: Int, in folder: TemporaryFolder) throws -> (url: String, server: RunningProgram) {
+        let root = folder.path + "/" + name
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+        let packing = try RunningProgram(
+            "/usr/bin/ffmpeg",
+            ["-v", "error", "-i", clip, "-t", "5", "-c", "copy", "-f", "hls", "-hls_time", "2", "-hls_list_size", "0", root + "/live.m3u8"], in: folder)
+        #expect(packing.wait(seconds: 30) == 0, "\(packing.standardError)")
+        let python = (ProcessInfo.processInfo.environment["ADREACT_PREFIX"] ?? "/opt/adreact") + "/python/bin/python"
+        let server = try RunningProgram(
+            python, ["-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", root], in: folder)
+        try #require(eventually(withinSeconds: 20) { isBound(port) }, "\(server.standardError)")
+        return ("http://127.0.0.1:\(port)/live.m3u8", server)
+    }
+
+    /// Whether somebody listens at a TCP or UDP port of this machine.
+    private func isBound(_ port: Int) -> Bool {
+        let place = String(format: "0100007F:%04X 00000000:0000", port)
+        return ["tcp", "udp"].contains { (try? String(contentsOfFile: "/proc/net/\($0)", encoding: .utf8))?.contains(place) == true }
+    }
 }

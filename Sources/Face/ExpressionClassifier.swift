@@ -16,6 +16,8 @@ public final class ExpressionClassifier: Sendable {
     public let card: ModelCard
     /// The labels of `FaceExpression.emotionLogits`, in order; empty if the network does not tell them.
     public let emotions: [String]
+    /// What the network computes in.
+    public var precision: Precision { model.precision }
 
     private let model: CompiledModel
     private let channelCount: Int

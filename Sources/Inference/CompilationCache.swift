@@ -106,7 +106,7 @@ extension OpenVINO {
         try check(ov_get_openvino_version(&version), .unsupported, "tell OpenVINO's version")
         defer { ov_version_free(&version) }
         let dependencies = [
-            try SHA256.hexadecimalDigest(ofFileAt: path),
+            try SHA256.hexadecimalDigest(ofFilesAt: ModelFormat.files(of: path)),
             settings.description,
             version.buildNumber.map { String(cString: $0) } ?? "",
             try Self.processor(),

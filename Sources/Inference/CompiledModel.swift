@@ -16,7 +16,7 @@ import Synchronization
 public final class CompiledModel: Sendable {
     /// The file that was loaded, for messages.
     public let path: String
-    /// What it computes in: `f32` or `bf16`.
+    /// What it computes in: `f32`, `bf16`, or `int8` of a quantised network.
     public let precision: Precision
     /// What `run` takes, in this order. A dimension of -1 takes any size.
     public let inputs: [TensorDescription]
@@ -25,13 +25,13 @@ public final class CompiledModel: Sendable {
 
     private let request: Mutex<OpenVINOObject>
 
-    /// Reads an ONNX or TFLite file and compiles it. This takes 0.1 to 1 s, and a quarter of that
+    /// Reads an ONNX, TFLite or OpenVINO file and compiles it. This takes 0.1 to 1 s, and a quarter of that
     /// from the cache.
     ///
     /// - Parameters:
-    ///   - path: The model's file: `.onnx` or `.tflite`.
+    ///   - path: The model's file: `.onnx`, `.tflite`, or `.xml` with its weights in the `.bin` of the same name.
     ///   - threadCount: How many threads one run may use.
-    ///   - precision: What numbers to compute in.
+    ///   - precision: What numbers to compute in; `int8` is for files that hold a quantised network.
     ///   - inputShapes: New shapes for the inputs named, to fix a dimension that the file leaves open (or to open one
     ///     with -1). A fixed shape runs faster.
     ///   - cache: Where the compiled model is kept for the next time; nil: nowhere.
@@ -43,7 +43,7 @@ public final class CompiledModel: Sendable {
         try ModelFormat.check(path)
         let openVINO = OpenVINO(path: path)
         let settings = CompilationSettings(
-            threadCount: threadCount, precision: try openVINO.resolve(precision), inputShapes: inputShapes)
+            threadCount: threadCount, precision: try openVINO.resolve(precision, hasQuantised: precision == .int8), inputShapes: inputShapes)
         let core = try openVINO.core(settings)
         var compiled = try openVINO.compile(with: core, settings: settings, cache: cache)
         let compiledPointer = compiled.pointer

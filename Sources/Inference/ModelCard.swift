@@ -37,6 +37,13 @@ public struct ModelCard: Sendable, Decodable, Equatable {
     public let input: Input
     /// The SHA-256 of `model.onnx`, in hexadecimal digits.
     public let sha256: String
+    /// The quantised network beside it, `model.int8.xml` and `model.int8.bin`; nil if there is none.
+    public let int8: Quantised?
+
+    public struct Quantised: Sendable, Decodable, Equatable {
+        /// The SHA-256 of the two files, one after the other, in hexadecimal digits.
+        public let sha256: String
+    }
 }
 
 extension ModelCard {

@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-/// A model on disk: `model.onnx`, the weights, and `model.json`, the card that describes them.
+/// A model on disk: `model.onnx`, the weights, `model.json`, the card that describes them, and for some the same network
+/// quantised, `model.int8.xml` with `model.int8.bin`.
 ///
 /// ```swift
 /// let folder = try ModelFolder.load("Models/voice-audionet-ct")
@@ -18,6 +19,7 @@ public struct ModelFolder: Sendable {
     private let cardJSON: Data
 
     private var cardPath: String { path + "/model.json" }
+    private var quantisedPath: String { path + "/model.int8.xml" }
 
     /// Reads the card and makes sure that the weights are those that it describes.
     ///
@@ -25,14 +27,19 @@ public struct ModelFolder: Sendable {
     public static func load(_ path: String) throws(InferenceError) -> ModelFolder {
         let folder = try ModelFolder(path)
         try folder.card.check(cardPath: folder.cardPath)
-        let digest = try SHA256.hexadecimalDigest(ofFileAt: folder.weightsPath)
-        guard digest == folder.card.sha256.lowercased() else {
+        try check(folder.weightsPath, sha256: folder.card.sha256)
+        if let quantised = folder.card.int8 { try check(folder.quantisedPath, sha256: quantised.sha256) }
+        return folder
+    }
+
+    private static func check(_ path: String, sha256: String) throws(InferenceError) {
+        let digest = try SHA256.hexadecimalDigest(ofFilesAt: ModelFormat.files(of: path))
+        guard digest == sha256.lowercased() else {
             throw InferenceError(
-                .wrongHash, path: folder.weightsPath,
-                detail: "the weights are not those of model.json: sha256 is \(digest), not \(folder.card.sha256); "
+                .wrongHash, path: path,
+                detail: "the weights are not those of model.json: sha256 is \(digest), not \(sha256); "
                     + "fetch the model again, or correct its card")
         }
-        return folder
     }
 
     private init(_ path: String) throws(InferenceError) {
@@ -53,6 +60,8 @@ public struct ModelFolder: Sendable {
     public func compile(
         threadCount: Int = 1, precision: Precision = .f32, inputShapes: [String: [Int]]? = nil, cache: CompilationCache? = .user
     ) throws(InferenceError) -> CompiledModel {
+        let precision = try OpenVINO(path: weightsPath).resolve(precision, hasQuantised: card.int8 != nil)
+        let weightsPath = precision == .int8 ? quantisedPath : weightsPath
         let model = try CompiledModel(
             modelAt: weightsPath, threadCount: threadCount, precision: precision, inputShapes: inputShapes, cache: cache)
         guard let input = model.inputs.first, input.isCompatible(with: card.input.shape) else {

@@ -15,8 +15,11 @@ enum ModelFormat {
             } else if path.hasSuffix(".tflite") {
                 // FlatBuffers: the file's identifier follows the offset of its root.
                 start.dropFirst(4).elementsEqual("TFL3".utf8)
+            } else if path.hasSuffix(".xml") {
+                // OpenVINO's own: the network, its weights in another file.
+                try firstBytes(of: weights(ofXML: path)).isEmpty ? false : start.starts(with: "<?xml".utf8)
             } else {
-                throw InferenceError(.notAModel, path: path, detail: "the file's name must end in .onnx or .tflite")
+                throw InferenceError(.notAModel, path: path, detail: "the file's name must end in .onnx, .tflite or .xml")
             }
         guard isModel else {
             throw InferenceError(
@@ -24,6 +27,11 @@ enum ModelFormat {
                 detail: start.isEmpty ? "the file is empty" : "the file does not hold what its name says")
         }
     }
+
+    /// All files of a model.
+    static func files(of path: String) -> [String] { path.hasSuffix(".xml") ? [path, weights(ofXML: path)] : [path] }
+
+    private static func weights(ofXML path: String) -> String { path.dropLast(".xml".count) + ".bin" }
 
     private static func firstBytes(of path: String) throws(InferenceError) -> [UInt8] {
         let file = try ReadOnlyFile(path)

@@ -185,7 +185,7 @@ struct OpenVINO {
 /// How a model is compiled. Its description tells all of it.
 struct CompilationSettings: CustomStringConvertible {
     var threadCount: Int
-    /// `f32` or `bf16`.
+    /// `f32`, `bf16`, or `int8`.
     var precision: Precision
     var inputShapes: [String: [Int]]?
 
@@ -193,7 +193,8 @@ struct CompilationSettings: CustomStringConvertible {
         [
             ("NUM_STREAMS", "1"),
             ("INFERENCE_NUM_THREADS", String(max(1, threadCount))),
-            ("INFERENCE_PRECISION_HINT", precision.rawValue),
+            // A quantised network says itself which of its layers compute in 8 bits; this is for the others.
+            ("INFERENCE_PRECISION_HINT", precision == .int8 ? Precision.f32.rawValue : precision.rawValue),
             // Every process would pin its thread to the same first core.
             ("ENABLE_CPU_PINNING", "NO"),
         ]

@@ -5,16 +5,18 @@ enum SHA256 {
     /// The size of a digest.
     static let byteCount = Int(SHA256_DIGEST_SIZE)
 
-    /// - Returns: The digest of a file's content as 64 lower-case hexadecimal digits.
+    /// - Returns: The digest of the content of files, one after the other, as 64 lower-case hexadecimal digits.
     /// - Throws: `InferenceError` with code `.notFound`.
-    static func hexadecimalDigest(ofFileAt path: String) throws(InferenceError) -> String {
-        let file = try ReadOnlyFile(path)
+    static func hexadecimalDigest(ofFilesAt paths: [String]) throws(InferenceError) -> String {
         var state = sha256_ctx()
         nettle_sha256_init(&state)
-        while true {
-            let bytes = try file.read(upTo: 1 << 20)
-            if bytes.isEmpty { break }
-            nettle_sha256_update(&state, bytes.count, bytes)
+        for path in paths {
+            let file = try ReadOnlyFile(path)
+            while true {
+                let bytes = try file.read(upTo: 1 << 20)
+                if bytes.isEmpty { break }
+                nettle_sha256_update(&state, bytes.count, bytes)
+            }
         }
         return hexadecimal(finish(&state))
     }

@@ -42,6 +42,19 @@ struct ClassifierTests {
         }
     }
 
+    @Test("Quantised weights that are not those of the card are refused")
+    func refusesOtherQuantisedWeights() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try FileManager.default.copyItem(at: URL(fileURLWithPath: Fixtures.model), to: folder)
+        let weights = folder.appendingPathComponent("model.int8.bin")
+        var bytes = try Data(contentsOf: weights)
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: weights)
+        let error = try #require(throws: InferenceError.self) { try ModelFolder.load(folder.path) }
+        #expect(error.code == .wrongHash && error.path.hasSuffix("model.int8.xml"))
+    }
+
     @Test("A picture's logits are the same bits alone and in a batch")
     func batchesBitEqually() throws {
         let pictures = try (0..<5).map(formulaPicture)

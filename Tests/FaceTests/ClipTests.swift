@@ -37,6 +37,28 @@ struct ClipTests {
         #expect(share(of: 0, in: laughing) > 0.9)
     }
 
+    @Test("The quantised network sees what the reference sees")
+    func quantisedAgrees() throws {
+        let folder = try ModelFolder.load(Fixtures.model)
+        let finder = try FaceFinder(settings: FaceFinderSettings(), modelsPath: Fixtures.detectors)
+        let reference = try ExpressionClassifier(folder: folder)
+        let quantised = try ExpressionClassifier(folder: folder, precision: .int8)
+        #expect(reference.precision == .f32 && quantised.precision == .int8)
+        var differences: [Double] = []
+        var sameCount = 0
+        try Fixtures.forEachFrame(of: "sad-then-happy.mp4") { frame in
+            guard let face = try finder.find(in: frame, ptsNanoseconds: frame.ptsNanoseconds).face else { return }
+            let crop = try reference.crop(frame, area: FaceFraming.area(for: face))
+            let pair = try [reference, quantised].map { try $0.classify([crop])[0].probabilities }
+            differences.append(zip(pair[0], pair[1]).map { abs($0 - $1) }.max() ?? 1)
+            sameCount += pair[0].firstIndex(of: pair[0].max() ?? 0) == pair[1].firstIndex(of: pair[1].max() ?? 0) ? 1 : 0
+        }
+        #expect(differences.count > 400)
+        #expect(differences.contains { $0 > 0 }, "it is the same network")
+        #expect(differences.reduce(0, +) / Double(differences.count) < 0.03)
+        #expect(sameCount * 100 >= differences.count * 95)
+    }
+
     @Test("Speakers with a neutral face are neutral, in at least four of five clips")
     func seesNeutralSpeakers() throws {
         let neutralClips = try (1...5).filter { number in

@@ -11,6 +11,23 @@ struct PrecisionTests {
         #expect(Precision.automatic.resolved(capabilities: ["FP32"], processorFlags: ["amx_bf16"]) == .f32)
     }
 
+    @Test func automaticTakesTheQuantisedNetworkWhereTheProcessorHasInstructionsForIt() {
+        func resolved(_ flags: [Substring], hasQuantised: Bool) -> Precision? {
+            Precision.automatic.resolved(capabilities: ["BF16", "FP32", "INT8"], processorFlags: flags, hasQuantised: hasQuantised)
+        }
+        #expect(resolved(["avx512_vnni"], hasQuantised: true) == .int8)
+        #expect(resolved(["amx_bf16", "amx_int8"], hasQuantised: true) == .int8)
+        #expect(resolved(["avx2"], hasQuantised: true) == .f32)
+        #expect(resolved(["avx512_vnni"], hasQuantised: false) == .f32)
+        #expect(Precision.f32.resolved(capabilities: [], processorFlags: ["avx512_vnni"], hasQuantised: true) == .f32)
+    }
+
+    @Test func int8WithoutAQuantisedNetworkIsRefused() throws {
+        let folder = try ModelFolder.load(Fixtures.tiny)
+        let error = try #require(throws: InferenceError.self) { try folder.compile(precision: .int8, cache: nil) }
+        #expect(error.code == .unsupported && error.detail.contains("int8"))
+    }
+
     @Test func aPrecisionThatIsNotNativeIsRefusedAndF32NeverIs() {
         #expect(Precision.bf16.resolved(capabilities: ["FP32", "FP16"], processorFlags: []) == nil)
         #expect(Precision.bf16.resolved(capabilities: ["FP32", "BF16"], processorFlags: []) == .bf16)

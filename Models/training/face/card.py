@@ -104,6 +104,19 @@ def page(card):
         "dropped. FER+ valid also chose the temperature and the training schedule, so expect a little less on new pictures.",
         "",
     ]
+    if int8 := card.get("int8"):
+        lines += [
+            "Quantised to 8 bits (`Models/training/face/quantise.py`; `face-node --precision auto` takes it where the processor has",
+            f"instructions for it): {int8['calibration']}.",
+            "",
+            "| set | accuracy | macro recall | calibration error |",
+            "|---|---|---|---|",
+            *(
+                f"| {EVALUATED[key]} | {figures['accuracy']:.3f} | {figures['macroRecall']:.3f} | {figures['expectedCalibrationError']:.3f} |"
+                for key, figures in int8["metrics"].items()
+            ),
+            "",
+        ]
     for key, figures in card["metrics"].items():
         lines += [
             f"Confusion, {EVALUATED[key]} (rows: truth, columns: answer):",

@@ -32,7 +32,7 @@ let package = Package(
     name: "AdReact",
     products: ["demuxer", "audio-node", "face-node", "rppg-node", "fusion-node", "sink", "adreact"].map {
         .executable(name: $0, targets: [$0])
-    },
+    } + [.library(name: "VirtualCamera", type: .dynamic, targets: ["VirtualCamera"])],  // for a test, loaded before the demuxer
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -105,6 +105,7 @@ let package = Package(
             name: "poisoned-node", dependencies: ["MediaKit", "Media", "Wire"], path: "Tests/PoisonedNode", swiftSettings: ours,
             linkerSettings: openVINOLinking),
         .executableTarget(name: "journal-writer", dependencies: ["FusionKit"], path: "Tests/JournalWriter", swiftSettings: ours),
+        .target(name: "VirtualCamera", path: "Tests/VirtualCamera"),
         .target(name: "Fuzzing", dependencies: ["Wire"], path: "Tests/Fuzzing", swiftSettings: ours),
         tests("StreamLog", of: ["StreamLog", "Fuzzing"]),
         tests("Wire", of: ["Wire", "Fuzzing"]),

@@ -174,7 +174,8 @@ public final class DemuxService: @unchecked Sendable {
         /// When media time zero was, on the monotonic clock, for live sources.
         var start: ContinuousClock.Instant?
         var wasOpened = false
-        var isConnected = false
+        /// Whether anything has come by this connection.
+        var isDelivering = false
     }
 
     /// Those that have no word for "the end", or use it for a broken connection too.
@@ -202,13 +203,16 @@ public final class DemuxService: @unchecked Sendable {
         for track in TrackKind.allCases { reading.cutters[track] = SegmentCutter(track: track) }
         var ending = Ending.over
         repeat {
-            reading.isConnected = false
+            let isFirst = !reading.wasOpened
+            reading.isDelivering = false
+            let connectionEnding: Ending
             do {
-                ending = try readConnection(&reading)
+                connectionEnding = try readConnection(&reading)
             } catch {
-                // Where a lost source does not come back, it is over for the reason that it was lost for.
-                if reading.isConnected || !reading.wasOpened { ending = .failed(SessionFailure(error, input: input.source)) }
+                connectionEnding = .failed(SessionFailure(error, input: input.source))
             }
+            // Where a lost source does not come back, it is over for the reason that it was lost for.
+            if isFirst || reading.isDelivering { ending = connectionEnding }
         } while waitForSource(reading, ending)
         guard !stopping.load(ordering: .relaxed) else { return }
         let failure: SessionFailure? = if case .failed(let failure) = ending { failure } else { nil }
@@ -241,17 +245,18 @@ public final class DemuxService: @unchecked Sendable {
         let source = try Demultiplexer(input: reading.input.source, options: options, interruption: interruption)
         reading.tracks[.audio] = source.description.audio
         reading.tracks[.video] = source.description.video
+        let isFirst = !reading.wasOpened
         var offset: Int64 = 0
-        reading.isConnected = true
-        if reading.wasOpened {
-            offset = rejoin(&reading)
-        } else {
+        if isFirst {
             reading.wasOpened = true
             reading.session.durationNanoseconds = source.description.durationNanoseconds ?? 0
             reading.session.live = source.description.isLive || settings.realtime
             logger.info("\(reading.session.sourceName): \(source.description.formatName)")
         }
         while var packet = try source.next() {
+            // A source that can be opened, but gives nothing, is not there again.
+            if !isFirst, !reading.isDelivering { offset = rejoin(&reading) }
+            reading.isDelivering = true
             packet.ptsNanoseconds += offset
             if reading.session.live {
                 guard keepPace(packet, &reading) else { return .over }
@@ -293,7 +298,7 @@ public final class DemuxService: @unchecked Sendable {
         guard reading.wasOpened, reading.session.live, !settings.realtime, reading.start != nil else { return false }
         let lostSeconds = lostSeconds(reading)
         guard lostSeconds < settings.reconnectSeconds else { return false }
-        if reading.isConnected { logger.warning("\(reading.session.sourceName): lost; looking for it again") }
+        if reading.isDelivering { logger.warning("\(reading.session.sourceName): lost; looking for it again") }
         return pause(seconds: min(8, max(0.5, lostSeconds / 2)))
     }
 

@@ -111,6 +111,29 @@ import Testing
         for program in pipeline.programs + [playlist.server] { #expect(program.process.isRunning) }
     }
 
+    /// Real libavdevice on a camera without hardware; then nothing comes, though it can still be opened.
+    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
+    func aCameraIsReadUntilItIsUnplugged() throws {
+        let folder = try TemporaryFolder()
+        let pipe = folder.path + "/pictures"
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let pictures = try RunningProgram(
+            "/usr/bin/ffmpeg",
+            ["-v", "error", "-y", "-re", "-i", Programs.clips + "/talker-1.mp4", "-t", "4", "-vf", "scale=320:240,fps=30", "-pix_fmt", "yuyv422",
+             "-f", "rawvideo", pipe], in: folder)
+        let pipeline = try PipelineTests.Pipeline(
+            demuxing: ["--session", "camera", "--reconnect-seconds", "2", "/dev/video99"],
+            demuxerEnvironment: ["LD_PRELOAD": Programs.path("libVirtualCamera.so"), "VIRTUAL_CAMERA": pipe])
+        let sink = try pipeline.reader("sink", ["--out", pipeline.folder.path + "/out", "--flat", "--exit-after", "1"])
+        #expect(sink.wait(seconds: 90) != nil)
+        #expect(pictures.wait(seconds: 10) == 0, "\(pictures.standardError)")
+        let said = try #require(pipeline.programs.last).standardError
+        #expect(said.contains("lost; looking for it again") && !said.contains("found again"), "\(said)")
+        let results = try Results(in: pipeline.folder.path + "/out")
+        results.expectSound("camera")
+        #expect((4...5).contains(results.seconds.count) && results.covered(0, 4, lanes: ["face"]) > 3)
+    }
+
     /// A playlist and its pieces, behind a server of files.
     private func served(_ name: String, of clip: String, port: Int, in folder: TemporaryFolder) throws -> (url: String, server: RunningProgram) {
         let root = folder.path + "/" + name

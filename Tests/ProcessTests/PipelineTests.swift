@@ -11,7 +11,7 @@ import Testing
         init(clip: String) throws { try self.init(demuxing: [clip]) }
 
         /// `arguments`: the demuxer's. fusion-node is the first of `programs`, the demuxer the last.
-        init(demuxing arguments: [String], faceNodes: Int = 1) throws {
+        init(demuxing arguments: [String], demuxerEnvironment: [String: String] = [:], faceNodes: Int = 1) throws {
             let folder = try TemporaryFolder()
             let environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
                 ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
@@ -19,7 +19,10 @@ import Testing
             (self.folder, self.environment) = (folder, environment)
             var all: [(String, [String])] = [("fusion-node", ["--journal", folder.path + "/journal.sqlite"]), ("audio-node", []), ("rppg-node", [])]
             all += Array(repeating: ("face-node", []), count: faceNodes) + [("demuxer", arguments)]
-            programs = try all.map { try RunningProgram($0, $1, environment: environment, in: folder) }
+            programs = try all.map {
+                let own = $0 == "demuxer" ? demuxerEnvironment : [:]
+                return try RunningProgram($0, $1, environment: environment.merging(own) { $1 }, in: folder)
+            }
         }
 
         func reader(_ program: String, _ arguments: [String]) throws -> RunningProgram {

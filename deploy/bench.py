@@ -2,7 +2,7 @@
 
     make bench [CLIP=recording.mp4] [RUNS=3]
 
-And what three face-nodes make of it, beside one: faster only where there are cores for them.
+What three face-nodes make of it, beside one: faster only where there are cores for them. And what share of the machine it takes live.
 
 Figures are of this machine at this moment: compare ratios (times real time), and run it on a quiet machine.
 """
@@ -72,14 +72,15 @@ def analyse(clip):
     return wall, seen
 
 
-def pipeline_seconds(clip, face_nodes):
-    """Wall clock of the long-running pipeline for one recording, from the start of its processes to the end of its timeline."""
+def run_pipeline(clip, face_nodes=1, demuxer=()):
+    """The long-running pipeline on one recording, from the start of its processes to the end of its timeline: wall clock and
+    processor time in seconds."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             f"ADREACT_{end.upper()}_ENDPOINT": f"ipc://{folder}/{end}" for end in ("media", "evidence", "timeline")
         }
         started = time.monotonic()
-        commands = [["fusion-node", "--journal", f"{folder}/journal.sqlite"], ["audio-node"], ["rppg-node"], ["demuxer", clip]]
+        commands = [["fusion-node", "--journal", f"{folder}/journal.sqlite"], ["audio-node"], ["rppg-node"], ["demuxer", *demuxer, clip]]
         commands += [["face-node"]] * face_nodes
         programs = [
             subprocess.Popen([f"{PROGRAMS}/{name}", *arguments], env=environment, stderr=subprocess.DEVNULL) for name, *arguments in commands
@@ -87,7 +88,7 @@ def pipeline_seconds(clip, face_nodes):
         try:
             sink = [f"{PROGRAMS}/sink", "--exit-after", "1"]
             subprocess.run(sink, env=environment, stdout=subprocess.DEVNULL, check=True)
-            return time.monotonic() - started
+            return time.monotonic() - started, sum(look(program.pid)[1] for program in programs)
         finally:
             for program in programs:
                 program.kill()
@@ -112,8 +113,10 @@ def main():
     total = statistics.median(sum(seconds for seconds, _ in seen.values()) for _, seen in results)
     print(f"{'all':14} {total:11.2f}")
     for count in (1, 3):
-        seconds = statistics.median(pipeline_seconds(clip, count) for _ in range(runs))
+        seconds = statistics.median(run_pipeline(clip, count)[0] for _ in range(runs))
         print(f"pipeline with {count} face-node{'s' if count > 1 else ''}: {seconds:.2f} s")
+    wall, busy = run_pipeline(clip, demuxer=["--realtime"])
+    print(f"live, at the recording's own pace: {busy:.2f} s of processor time in {wall:.2f} s, {busy / wall / os.cpu_count():.0%} of {os.cpu_count()} cores")
 
 
 main()

@@ -14,6 +14,7 @@ from .corpora import LABELS
 SAMPLE_RATE_HZ = 48_000
 WINDOW_SAMPLES = 144_000
 LEAST_HALVED_VALUES = 4096
+RAVDESS_LICENCE = "CC BY-NC-SA 4.0 (the data; the weights are for non-commercial use likewise)"
 
 
 def export(network: torch.nn.Module, inputs: tuple[torch.Tensor, ...], names: list[str], outputs: list[str], path: Path) -> None:
@@ -55,6 +56,18 @@ def halve_weights(path: Path) -> None:
     del graph.value_info[:]
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def mfcc_front_end(mean: np.ndarray, deviation: np.ndarray) -> dict:
+    """The card's part on what AudioNetCT and AudioNetCL are shown: MFCC images, standardised by coefficient."""
+    return {
+        "input": {
+            "shape": [-1, 1, 40, 282],
+            "normalisation": {"mean": [round(float(v), 6) for v in mean], "standardDeviation": [round(float(v), 6) for v in deviation]}},
+        "settings": {
+            "sampleRateHz": SAMPLE_RATE_HZ, "windowSamples": WINDOW_SAMPLES, "features": "mfcc",
+            "mfcc": {"coefficients": 40, "transformSize": 1024, "windowSamples": 512, "hopSamples": 512, "melBands": 128, "rangeDB": 80}},
+    }
 
 
 def write_card(folder: Path, card: dict, readme: str) -> None:

@@ -142,16 +142,10 @@ def write_cards(architecture, out, figures, fold_uars, temperature, mean, deviat
         "Non-commercial: the training data is CC BY-NC-SA 4.0.",
     ]
     card = {
-        "name": f"voice-{architecture}", "task": "voice", "architecture": title,
-        "input": {
-            "shape": [-1, 1, 40, 282],
-            "normalisation": {"mean": [round(float(v), 6) for v in mean], "standardDeviation": [round(float(v), 6) for v in deviation]}},
-        "settings": {
-            "sampleRateHz": model_folder.SAMPLE_RATE_HZ, "windowSamples": model_folder.WINDOW_SAMPLES, "features": "mfcc",
-            "mfcc": {"coefficients": 40, "transformSize": 1024, "windowSamples": 512, "hopSamples": 512, "melBands": 128, "rangeDB": 80}},
+        "name": f"voice-{architecture}", "task": "voice", "architecture": title, **model_folder.mfcc_front_end(mean, deviation),
         "training": {
             "data": f"RAVDESS speech, {actors} actors, {clips} clips (Livingstone & Russo 2018, doi 10.1371/journal.pone.0196391)",
-            "licence": "CC BY-NC-SA 4.0 (the data; the weights are for non-commercial use likewise)",
+            "licence": model_folder.RAVDESS_LICENCE,
             "split": protocol, "seed": SETTINGS["seed"], "settings": SETTINGS, "command": command,
             "temperature": round(temperature, 4)},
         "metrics": {"ravdessUnseenActors": figures, "uarOfFolds": fold_uars},

@@ -1,6 +1,6 @@
 """Makes semi-synthetic face videos with a known pulse, for measuring `rppg-node measure`.
 
-    python pulse_semisynthetic.py --clips CLIPS --waves stress-predict --out /tmp/pulse-semisynthetic
+    python pulse_semisynthetic.py --clips CLIPS --waves stress-predict --out /tmp/pulse-semisynthetic [--set webcam]
 
 Real face clips, played forwards and backwards to the wanted length (of very short ones a frame, moved as a whole), get the real pulse
 wave of a person's wrist into their skin-coloured pixels: relative strengths 0.33, 0.77, 0.53 for R, G, B (de Haan and van Leest 2014),
@@ -11,10 +11,15 @@ wave is the exact truth; how skin scatters it is not, and people who were filmed
 
 The waves are of people with an even number (S02, S04...): those with an odd one are for training.
 
+Two sets. `small`: at most 360 pixels a side; the encoder then spends 15-400 kbit/s. `webcam`: faces 250 pixels
+wide in at most 640 x 480, as a webcam shows a viewer at arm's length; there waves are played up to a fifth faster
+or slower, so that the rates really cover 50-110 bpm.
+
 Writes NAME.mp4 and truth.json: for each clip its settings and the heart rate of each 12 s window that ends at a whole second.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -25,13 +30,18 @@ from scipy import signal
 
 SEED = 20261123
 RATE = 30
-SECONDS = 18
 WINDOW_SECONDS = 12
 STRENGTHS = np.array([0.33, 0.77, 0.53]) / 0.77
 # Long enough to be played forwards and backwards without repeating movements at the rate of a heart.
 MOVING = ["sad-then-happy.mp4", "talker-1.mp4", "talker-2.mp4", "talker-3.mp4"]
 # Too short for that: one frame of them, which is moved as a whole.
 STILL = ["expressive-no-audio.mp4", "single-face.mp4", "grid-1.mpg", "grid-3.mpg", "grid-5.mpg", "pulse-face-30s.mp4"]
+# Where the faces are: the distance of the eyes and the tip of the nose, pixels (by BlazeFace). A face is about 2.2 times as wide as the
+# distance of its eyes (138 and 63 mm).
+FACES = {
+    "sad-then-happy.mp4": (101, 440, 206), "talker-1.mp4": (94, 415, 253), "talker-2.mp4": (138, 363, 426),
+    "talker-3.mp4": (107, 303, 311), "expressive-no-audio.mp4": (107, 244, 318), "single-face.mp4": (72, 292, 206),
+    "grid-1.mpg": (51, 158, 189), "grid-3.mpg": (60, 194, 168), "grid-5.mpg": (59, 190, 186), "pulse-face-30s.mp4": (79, 151, 136)}
 # How often each source is used, by kind.
 COPIES = dict(photograph=1, print=1, pulse=4)
 # Amplitude of the head's motion, pixels, and its speed, Hz.
@@ -42,14 +52,32 @@ LIGHTS = dict(steady=0.0, drifting=0.03)
 TONES = dict(own=(1, 1, 1), darker=(0.62, 0.55, 0.5))
 
 
+@dataclasses.dataclass(frozen=True)
+class ClipSet:
+    seconds: int
+    # Pixels; None: the picture's longer side is at most 360.
+    face_width: int | None
+    # Waves are played up to this factor faster or slower.
+    stretch: float
+    # How many places in each recording of a wave are tried.
+    tries: int
+
+
+SETS = dict(
+    small=ClipSet(seconds=18, face_width=None, stretch=1, tries=60),
+    webcam=ClipSet(seconds=18, face_width=250, stretch=1.2, tries=300))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("clips", "waves", "out"):
         parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
+    parser.add_argument("--set", choices=SETS, default="small")
     options = parser.parse_args()
+    clip_set = SETS[options.set]
     options.out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(SEED)
-    waves = pulse_segments(options.waves, rng)
+    waves = pulse_segments(options.waves, rng, clip_set)
     truth_path = options.out / "truth.json"
     truth = json.loads(truth_path.read_text()) if truth_path.exists() else {}
     sources = MOVING + STILL
@@ -70,7 +98,7 @@ def main():
             settings["strength"] = 0
         else:
             settings["windows"] = window_rates(wave["values"])
-        make_clip(options.clips / source, options.out / f"{name}.mp4", wave["values"], settings,
+        make_clip(options.clips / source, options.out / f"{name}.mp4", wave["values"], settings, clip_set,
                   np.random.default_rng([SEED, number]))
         truth[f"{name}.mp4"] = settings | dict(person=wave["person"])
         truth_path.write_text(json.dumps(truth, indent=1))
@@ -78,9 +106,11 @@ def main():
               list(settings.get("windows", {}).values())[:1], flush=True)
 
 
-def pulse_segments(folder, rng, count=40):
+def pulse_segments(folder, rng, clip_set, count=40):
     """Clean stretches of contact waves, of heart rates spread over 50-110 bpm; values in -0.5...0.5 at RATE."""
     found = []
+    # What is played faster must be longer.
+    seconds = clip_set.seconds * clip_set.stretch
     for path in sorted(folder.glob("S*.npz")):
         if int(path.stem[1:]) % 2 != 0:
             continue
@@ -88,9 +118,9 @@ def pulse_segments(folder, rng, count=40):
         rate = float(recording["fs_hz"])
         wave = recording["bvp"] * float(recording["bvp_scale"])
         wave = signal.sosfiltfilt(signal.butter(3, [0.5, 8], "bandpass", fs=rate, output="sos"), wave)
-        for start in rng.choice(len(wave) - int(SECONDS * rate), 60, replace=False):
-            part = wave[start:start + int(SECONDS * rate)]
-            values = signal.resample(part, SECONDS * RATE)
+        for start in rng.choice(len(wave) - int(seconds * rate), clip_set.tries, replace=False):
+            part = wave[start:start + int(seconds * rate)]
+            values = signal.resample(part, int(seconds * RATE))
             beats, _ = signal.find_peaks(values, distance=RATE // 3, prominence=0.5 * values.std())
             if len(beats) < 10:
                 continue
@@ -102,9 +132,20 @@ def pulse_segments(folder, rng, count=40):
                 continue
             found.append(dict(person=path.stem, bpm=60 / intervals.mean(), values=values / np.ptp(values)))
     wanted = np.linspace(50, 110, count)
-    chosen = [min(found, key=lambda segment: abs(segment["bpm"] - bpm)) for bpm in wanted]
+    chosen = [played_at(bpm, min(found, key=lambda segment: abs(segment["bpm"] - bpm)), clip_set) for bpm in wanted]
     rng.shuffle(chosen)
     return chosen
+
+
+def played_at(bpm, segment, clip_set):
+    """The segment with its rate brought to the wanted one, as far as it may be stretched, and cut to the clip's length."""
+    if clip_set.stretch == 1:
+        return segment
+    factor = np.clip(bpm / segment["bpm"], 1 / clip_set.stretch, clip_set.stretch)
+    values = segment["values"]
+    places = np.arange(clip_set.seconds * RATE) * factor
+    values = np.interp(places, np.arange(len(values)), values)
+    return segment | dict(bpm=segment["bpm"] * factor, values=values / np.ptp(values))
 
 
 def spectral_rate(values):
@@ -118,17 +159,22 @@ def spectral_rate(values):
 def window_rates(values):
     """The spectral rate of each window, by its end in seconds."""
     return {end: round(spectral_rate(values[(end - WINDOW_SECONDS) * RATE:end * RATE]), 2)
-            for end in range(WINDOW_SECONDS, SECONDS + 1)}
+            for end in range(WINDOW_SECONDS, len(values) // RATE + 1)}
 
 
-def read_frames(path):
-    """At most SECONDS of frames, RGB, the longer side at most 360 pixels."""
-    scale = "scale='if(gt(iw,ih),min(360,iw),-2)':'if(gt(iw,ih),-2,min(360,ih))',fps=30"
+def read_frames(path, clip_set):
+    """At most the set's length of frames, RGB, of the set's size."""
+    if clip_set.face_width is None:
+        scale = "scale='if(gt(iw,ih),min(360,iw),-2)':'if(gt(iw,ih),-2,min(360,ih))',fps=30"
+    else:
+        eyes, x, y = FACES[path.name]
+        factor = clip_set.face_width / (2.2 * eyes)
+        scale = (f"scale=iw*{factor}:ih*{factor}:flags=bicubic,crop='min(640,iw)':'min(480,ih)':{x * factor}-ow/2:{y * factor}-oh/2,fps=30")
     probe = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-vf", scale, "-frames:v", "1", "-f", "image2pipe",
                             "-c:v", "ppm", "-"], capture_output=True, check=True).stdout
     width, height = map(int, probe.split(b"\n", 3)[1].split())
-    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-an", "-vf", scale, "-t", str(SECONDS), "-pix_fmt", "rgb24",
-                          "-f", "rawvideo", "-"], capture_output=True, check=True).stdout
+    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-an", "-vf", scale, "-t", str(clip_set.seconds), "-pix_fmt",
+                          "rgb24", "-f", "rawvideo", "-"], capture_output=True, check=True).stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
 
 
@@ -139,8 +185,8 @@ def skin(frame):
     return cv2.blur(mask, (7, 7))
 
 
-def make_clip(source, target, wave, settings, rng):
-    frames = read_frames(source)
+def make_clip(source, target, wave, settings, clip_set, rng):
+    frames = read_frames(source, clip_set)
     if settings["kind"] != "pulse" or source.name in STILL:
         frames = frames[len(frames) // 2:len(frames) // 2 + 1]
     if settings["kind"] == "print":
@@ -154,13 +200,13 @@ def make_clip(source, target, wave, settings, rng):
     out_height, out_width = (height - 2 * margin) // 2 * 2, (width - 2 * margin) // 2 * 2
     encoder = subprocess.Popen(
         ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{out_width}x{out_height}", "-r",
-         str(RATE), "-i", "-", "-c:v", "libx264", "-threads", "1", "-preset", "veryfast", "-crf", str(settings["crf"]),
-         "-pix_fmt", "yuv420p", target], stdin=subprocess.PIPE)
+         str(RATE), "-i", "-", "-c:v", "libx264", "-threads", "1", "-preset", "veryfast", "-crf",
+         str(settings["crf"]), "-pix_fmt", "yuv420p", target], stdin=subprocess.PIPE)
     # The camera's noise, drawn once and read from a random place in every frame: drawing it anew takes half of all time.
     size = out_height * out_width * 3
     grain = settings["noise"] * rng.standard_normal(2 * size, np.float32)
     skins = SkinOfFrames(frames, np.array(TONES[settings["tone"]], np.float32))
-    for number in range(SECONDS * RATE):
+    for number in range(clip_set.seconds * RATE):
         t = number / RATE
         index = number % period
         base, blood = skins.of(index if index < count else period - index)

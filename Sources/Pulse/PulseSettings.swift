@@ -14,8 +14,9 @@ public struct PulseSettings: Sendable, Codable, Equatable {
     public var lowestFrameRateHz = 12.0
     /// The grid on which waves are computed, Hz.
     public var gridRateHz = 30.0
-    /// The methods whose common power tells the heart rate; the wave that is passed on is the first one's.
-    public var methods: [PulseMethodName] = [.pos, .chrom]
+    /// The methods whose common power tells the heart rate; the wave that is passed on is the first one's. POS forgets brightness, which
+    /// light and motion change; GREEN is near to luma, which encoders spare: what both show is neither.
+    public var methods: [PulseMethodName] = [.pos, .green]
     public var heartRate = HeartRateSettings()
 
     public init() {}

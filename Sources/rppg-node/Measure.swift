@@ -28,7 +28,7 @@ struct Measure: ParsableCommand {
 
     @Option(
         name: .customLong("method"), parsing: .upToNextOption,
-        help: "The methods whose common power tells the heart rate: pos, chrom, green (default: pos chrom).")
+        help: "The methods whose common power tells the heart rate: pos, chrom, green (default: pos green).")
     var methods = PulseSettings().methods
 
     @Option(

@@ -25,7 +25,7 @@ struct RPPGNode: AsyncParsableCommand {
         @Option(help: "What the pulse network computes in: f32 (the reference), bf16, or auto (bf16 where it is faster).")
         var precision = Precision.f32
         @Option(
-            help: "A network that tells the heart rate instead of POS and CHROM: a folder (training.pulse_import makes them), or a name in Models.")
+            help: "A network that tells the heart rate instead of POS and GREEN: a folder (training.pulse_import makes them), or a name in Models.")
         var waveModel: String?
         @Option(help: "Threads for decoding.")
         var decoderThreads = 1

@@ -73,6 +73,21 @@ import Testing
         }
     }
 
+    /// Light makes regions agree, chance makes beats regular: a pulse does both.
+    @Test func neitherAgreeingRegionsNorRegularBeatsSufficeAlone() {
+        func confidence(regionAgreement: Double?, beatRegularity: Double) -> Double {
+            var terms = PulseEvidenceTerms()
+            (terms.methodAgreement, terms.halvesAgreement) = (1, 1)
+            (terms.regionAgreement, terms.beatRegularity) = (regionAgreement, beatRegularity)
+            return ConfidenceModel.remote.confidence(terms, heartRateBPM: 70)
+        }
+        #expect(confidence(regionAgreement: 1, beatRegularity: 0.7) < 0.5)
+        #expect(confidence(regionAgreement: 0, beatRegularity: 1) < 0.5)
+        #expect(confidence(regionAgreement: 1, beatRegularity: 1) > 0.9)
+        // With one region only, the beats alone cannot make it certain.
+        #expect((0.5...0.85).contains(confidence(regionAgreement: nil, beatRegularity: 1)))
+    }
+
     @Test func aColourChangeTooLargeForBloodIsUnknown() throws {
         let skin = SyntheticSkin(heartRateBPM: 72, strength: 0.3)
         let last = try #require(try clips(of: skin.samples(seconds: 13, seed: 3)).last)

@@ -186,14 +186,16 @@ def fit(judged):
 
     def features(row):
         values = [row["window"]["evidence"].get(term) or 0 for term in TERMS]
-        values[0] = np.clip(values[0], -8, 10)
-        return values
+        regions, regularity = row["window"]["evidence"].get("regionAgreement"), values[5]
+        # As ConfidenceModel.regularAgreement weighs it.
+        lesser = min(0.5 if regions is None else max(0, regions), np.clip((regularity - 0.7) / 0.25, 0, 1))
+        return [values[1], values[3], lesser]
 
     x = np.array([features(row) for row in judged])
     y = np.array([row["right"] for row in judged])
     sources = np.array([row["source"] for row in judged])
     model = LogisticRegression(C=1.0, max_iter=5000).fit(x, y)
-    print("constant", round(model.intercept_[0], 3), {t: round(c, 3) for t, c in zip(TERMS, model.coef_[0])})
+    print("constant", round(model.intercept_[0], 3), dict(zip(["methodAgreement", "halvesAgreement", "regularAgreement"], model.coef_[0].round(3))))
     held_out = []
     for source in sorted(set(sources)):
         part = LogisticRegression(C=1.0, max_iter=5000).fit(x[sources != source], y[sources != source])

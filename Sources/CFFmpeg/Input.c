@@ -1,10 +1,12 @@
 #include "Input.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libavutil/log.h>
 #include <libavutil/mem.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +24,11 @@ struct adreact_interruption {
     atomic_int isRaised;
     atomic_int timedOut;
     atomic_llong deadlineNanoseconds;  // 0: none
+    // While a socket of this process listens at the port, the deadline is put off. On the opening thread only:
+    int listeningPort;  // 0: none
+    int wasListening, somebodyCame;
+    double answerSeconds;
+    long long lastLookNanoseconds;
 };
 
 static long long monotonic_nanoseconds(void) {
@@ -56,9 +63,52 @@ int adreact_interruption_timed_out(const adreact_interruption *interruption) {
     return atomic_load(&interruption->timedOut);
 }
 
+// libavformat says nothing of a sender that has come, but it closes the socket that it was listening on.
+static int listens_at(int port) {
+    const int mostDescriptors = 4096;
+    for (int descriptor = 0; descriptor < mostDescriptors; descriptor++) {
+        int listens = 0;
+        socklen_t size = sizeof listens;
+        if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || !listens) continue;
+        struct sockaddr_storage address = {0};
+        size = sizeof address;
+        if (getsockname(descriptor, (struct sockaddr *)&address, &size) != 0) continue;
+        // The port lies at the same place in both.
+        if (address.ss_family != AF_INET && address.ss_family != AF_INET6) continue;
+        if (ntohs(((struct sockaddr_in *)&address)->sin_port) == port) return 1;
+    }
+    return 0;
+}
+
+void adreact_interruption_set_listening(adreact_interruption *interruption, int port, double answerSeconds) {
+    interruption->listeningPort = port;
+    interruption->wasListening = interruption->somebodyCame = 0;
+    interruption->answerSeconds = answerSeconds;
+    interruption->lastLookNanoseconds = 0;
+}
+
+int adreact_interruption_somebody_came(const adreact_interruption *interruption) {
+    // Nothing else ends listening early: whoever came may have gone before the next look.
+    return interruption->somebodyCame || (interruption->wasListening && !atomic_load(&interruption->timedOut));
+}
+
+static void look_for_sender(adreact_interruption *interruption) {
+    const long long lookNanoseconds = 200000000;
+    long long now = monotonic_nanoseconds();
+    if (now - interruption->lastLookNanoseconds < lookNanoseconds) return;
+    interruption->lastLookNanoseconds = now;
+    if (listens_at(interruption->listeningPort)) interruption->wasListening = 1;
+    else if (interruption->wasListening) {
+        interruption->somebodyCame = 1;
+        interruption->listeningPort = 0;
+        adreact_interruption_set_timeout(interruption, interruption->answerSeconds);
+    }
+}
+
 static int should_give_up(void *opaque) {
     adreact_interruption *interruption = opaque;
     if (atomic_load(&interruption->isRaised)) return 1;
+    if (interruption->listeningPort) look_for_sender(interruption);
     long long deadline = atomic_load(&interruption->deadlineNanoseconds);
     if (deadline == 0 || monotonic_nanoseconds() < deadline) return 0;
     atomic_store(&interruption->timedOut, 1);

@@ -25,7 +25,8 @@ public struct ExpressionSmoother: Sendable {
     /// - Parameter ptsNanoseconds: Later than that of the call before.
     public mutating func smooth(_ expression: FaceExpression, ptsNanoseconds: Int64) -> FaceExpression {
         var smoothed = expression
-        if let last, timeConstantSeconds > 0 {
+        // What is no number would stay in all that follows.
+        if let last, timeConstantSeconds > 0, (last.expression.logits + last.expression.emotionLogits).allSatisfy(\.isFinite) {
             let elapsedSeconds = Double(ptsNanoseconds - last.ptsNanoseconds) / 1e9
             if elapsedSeconds <= longestGapSeconds {
                 let share = Float(1 - exp(-elapsedSeconds / timeConstantSeconds))

@@ -22,10 +22,17 @@ public final class FaceAnalyzer {
     private var segment: UInt32?
     /// Of each face of the finder's last look, the viewer's first.
     private var heads: [Head] = []
+    /// Whose they are.
+    private var headOwners: [HeadOwner] = []
     private var nextHeadNanoseconds = Int64.min
     private var smoother: ExpressionSmoother
     /// Which of the finder's viewers `heads` and `smoother` know.
     private var knownViewer = 0
+
+    private struct HeadOwner: Equatable {
+        var isViewer: Bool
+        var number: Int?
+    }
 
     public struct Timing: Sendable, Equatable {
         /// Heads are read when faces are looked at, and the viewer's no sooner than this after the time before, in seconds of
@@ -91,6 +98,7 @@ public final class FaceAnalyzer {
     private func meetViewer() {
         knownViewer = finder.viewerNumber
         nextHeadNanoseconds = .min
+        headOwners = []
         smoother = ExpressionSmoother(timeConstantSeconds: timing.smoothingSeconds)
     }
 
@@ -100,9 +108,11 @@ public final class FaceAnalyzer {
         let faces = (finding.face.map { [$0] } ?? []) + finding.others
         if let look = finder.lastLook, look.ptsNanoseconds == ptsNanoseconds {
             onStageEnd?(look.searchedPicture ? .detect : .track)
+            let owners = faces.enumerated().map { HeadOwner(isViewer: finding.face != nil && $0 == 0, number: $1.number) }
             // Of several faces, the order may be another one at each look.
-            if faces.count != 1 || heads.count != 1 || ptsNanoseconds >= nextHeadNanoseconds {
+            if faces.count != 1 || owners != headOwners || ptsNanoseconds >= nextHeadNanoseconds {
                 heads = try faces.map { try headReader.read($0, in: picture) }
+                headOwners = owners
                 nextHeadNanoseconds = ptsNanoseconds.later(bySeconds: timing.headIntervalSeconds)
                 if !faces.isEmpty { onStageEnd?(.head) }
             }

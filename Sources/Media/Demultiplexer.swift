@@ -59,7 +59,8 @@ public final class Demultiplexer {
     }
 
     /// - Parameter input: a path, a URL (http, https, rtsp, rtmp, srt, udp, ...), a camera (`/dev/video0`), or `-` for
-    ///   standard input. A tcp, rtsp, rtmp or http URL with `?listen` (srt: `?mode=listener`) waits for somebody who sends.
+    ///   standard input. A tcp, rtsp, rtmp or http URL with `?listen` (srt: `?mode=listener`; udp and rtp always) waits for somebody
+    ///   who sends. A camera needs libavdevice: call `avdevice_register_all()` before.
     /// - Throws: `MediaError`, saying what is wrong with the input.
     public init(
         input: String, options: DemultiplexerOptions = DemultiplexerOptions(), interruption: Interruption = Interruption()

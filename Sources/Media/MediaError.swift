@@ -14,6 +14,8 @@ public struct MediaError: Error, Sendable, Equatable, CustomStringConvertible {
         case deviceUnavailable
         /// Reading failed: network, disk, no answer in time.
         case io
+        /// Somebody came to where a source listens, and sent nothing that can be read. Listening again may help.
+        case unreadableSender
         /// `Interruption.interrupt()` was called.
         case interrupted
         /// The caller asked for something impossible, such as a crop of no size.

@@ -115,6 +115,9 @@ final class OpenSource {
         options: DemultiplexerOptions, interruption: Interruption
     ) throws(MediaError) -> UnsafeMutablePointer<AVFormatContext> {
         adreact_interruption_set_timeout(interruption.handle, place.openTimeoutSeconds(options))
+        if case .listener(_, let port) = place {
+            adreact_interruption_set_listening(interruption.handle, Int32(port), options.openTimeoutSeconds)
+        }
         var format: UnsafePointer<AVInputFormat>?
         var settings: OpaquePointer?
         defer { av_dict_free(&settings) }
@@ -122,6 +125,9 @@ final class OpenSource {
             format = try recognise(ownIO, input: input, formats: formats, options: options, interruption: interruption)
         } else if case .camera = place {
             format = av_find_input_format("v4l2")
+            guard format != nil else {
+                throw MediaError(.unsupportedProtocol, input: input, detail: "cameras are read by the demuxer alone: start the pipeline")
+            }
             if let width = options.cameraWidth, let height = options.cameraHeight {
                 av_dict_set(&settings, "video_size", "\(width)x\(height)", 0)
             }
@@ -169,7 +175,7 @@ final class OpenSource {
         _ context: UnsafeMutablePointer<AVFormatContext>, input: String, place: SourcePlace, options: DemultiplexerOptions,
         interruption: Interruption
     ) throws(MediaError) {
-        // Somebody who came, and says nothing, is not waited for.
+        // Now somebody has come.
         if case .listener = place { adreact_interruption_set_timeout(interruption.handle, options.openTimeoutSeconds) }
         let result = avformat_find_stream_info(context, nil)
         if result < 0 || interruption.isInterrupted || adreact_interruption_timed_out(interruption.handle) != 0 {
@@ -224,10 +230,19 @@ final class OpenSource {
         _ result: Int32, input: String, place: SourcePlace, formatName: String, interruption: Interruption
     ) -> MediaError {
         if interruption.isInterrupted { return MediaError(.interrupted, input: input, detail: "opening was stopped") }
-        if adreact_interruption_timed_out(interruption.handle) != 0 {
-            return MediaError(.io, input: input, detail: "no answer in time; check the source and the network")
-        }
+        let timedOut = adreact_interruption_timed_out(interruption.handle) != 0
         let words = MediaError.text(of: result)
+        if case .listener = place {
+            // Whoever sends UDP does not come, but what came was something.
+            guard adreact_interruption_somebody_came(interruption.handle) != 0 || result == ADREACT_ERROR_INVALID_DATA else {
+                return timedOut ? MediaError(.io, input: input, detail: "nobody sends")
+                    : MediaError(.io, input: input, detail: "cannot listen there (\(words)); is the port in use, and the address one of this machine's?")
+            }
+            return MediaError(
+                .unreadableSender, input: input,
+                detail: timedOut ? "somebody came, and sent nothing" : "what was sent is not audio or video that can be recognised")
+        }
+        if timedOut { return MediaError(.io, input: input, detail: "no answer in time; check the source and the network") }
         switch place {
         case .camera:
             return MediaError(.deviceUnavailable, input: input, detail: "the camera cannot be opened (\(words)); is another program using it?")

@@ -9,7 +9,7 @@ enum SourcePlace {
     case camera(path: String)
     case network(url: String)
     /// Waits at an address of ours for somebody who sends.
-    case listener(url: String)
+    case listener(url: String, port: Int)
 
     init(_ input: String) throws(MediaError) {
         if input.hasPrefix("/dev/video") {
@@ -21,7 +21,9 @@ enum SourcePlace {
                 }
                 self = .local(path: path)
             } else if Self.schemes.contains(scheme) {
-                self = Self.listens(scheme, input) ? .listener(url: input) : .network(url: input)
+                // FFmpeg knows schemes in lower case only.
+                let url = scheme + input.dropFirst(scheme.count)
+                self = Self.listens(scheme, url) ? try Self.listener(scheme, url) : .network(url: url)
             } else {
                 throw MediaError(
                     .unsupportedProtocol, input: input,
@@ -36,11 +38,29 @@ enum SourcePlace {
         "http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "rtmpt", "srt", "udp", "rtp", "tcp", "tls", "mmsh",
     ]
 
-    /// Whether a URL asks to wait for a sender: `?listen`, or as SRT says it, `?mode=listener`.
+    /// Whether a URL asks to wait for a sender: `?listen`, or as SRT says it, `?mode=listener`. UDP knows nothing else.
     private static func listens(_ scheme: String, _ url: String) -> Bool {
         let query = url.split(separator: "?", maxSplits: 1).dropFirst().first?.split(separator: "&") ?? []
-        return scheme == "srt" ? query.contains("mode=listener") : query.contains { ["listen", "listen=1"].contains($0) }
+        return switch scheme {
+        case "udp", "rtp": true
+        case "srt": query.contains("mode=listener")
+        case "tcp": query.contains { ["listen", "listen=1"].contains($0) }
+        case "rtsp", "rtmp", "http": query.contains("listen")
+        default: false
+        }
     }
+
+    private static func listener(_ scheme: String, _ input: String) throws(MediaError) -> SourcePlace {
+        let parts = URLComponents(string: input)
+        let port = parts?.port ?? defaultPorts[scheme] ?? 0
+        guard (1...65535).contains(port), scheme == "srt" || parts?.host?.isEmpty == false else {
+            throw MediaError(
+                .unsupportedProtocol, input: input, detail: "name the address and the port to listen at, as in \(scheme)://127.0.0.1:5000")
+        }
+        return .listener(url: input, port: port)
+    }
+
+    private static let defaultPorts = ["rtsp": 554, "rtmp": 1935, "http": 80]
 
     private static func scheme(of input: String) -> String? {
         guard let end = input.range(of: "://")?.lowerBound else { return nil }
@@ -56,7 +76,7 @@ enum SourcePlace {
         case .local: "local"  // a name only: the bytes come from our descriptor
         case .camera(let path): path
         case .network(let url): url
-        case .listener(let url):
+        case .listener(let url, _):
             // These take it as an option, and the rest of the address for a part of the stream's name.
             listenOption == nil ? url : String(url.prefix { $0 != "?" })
         }
@@ -64,7 +84,7 @@ enum SourcePlace {
 
     /// What makes libavformat listen, where its URLs cannot say it.
     var listenOption: (key: String, value: String)? {
-        guard case .listener(let url) = self else { return nil }
+        guard case .listener(let url, _) = self else { return nil }
         return switch Self.scheme(of: url) {
         case "rtsp": ("rtsp_flags", "listen")
         case "rtmp", "http": ("listen", "1")

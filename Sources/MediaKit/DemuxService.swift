@@ -59,6 +59,7 @@ public final class DemuxService: @unchecked Sendable {
     private let stopped = DispatchSemaphore(value: 0)
     private let firstFailure = Mutex<Int32>(ExitStatus.done)
     private let readers = DispatchGroup()
+    private let readersAreDone = Atomic<Bool>(false)
     private let clock: WallClock
     // On the loop's thread:
     private let status: StatusBoard
@@ -130,14 +131,17 @@ public final class DemuxService: @unchecked Sendable {
     public var exitCode: Int32 { firstFailure.withLock { $0 } }
 
     /// Waits until every input has been read and every node has done with it.
+    ///
+    /// Returns early, too, when its task is cancelled: a reader may be waiting for a source that never comes.
     public func waitUntilDrained() async {
-        await withCheckedContinuation { continuation in readers.notify(queue: .global()) { continuation.resume() } }
+        readers.notify(queue: .global()) { [self] in readersAreDone.store(true, ordering: .sequentiallyConsistent) }
         while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(50))
+            guard readersAreDone.load(ordering: .sequentiallyConsistent) else { continue }
             let isDone = await withCheckedContinuation { continuation in
                 loop.post { [self] in continuation.resume(returning: media.isDone) }
             }
             if isDone { return }
-            try? await Task.sleep(for: .milliseconds(50))
         }
     }
 
@@ -202,18 +206,24 @@ public final class DemuxService: @unchecked Sendable {
             })
         for track in TrackKind.allCases { reading.cutters[track] = SegmentCutter(track: track) }
         var ending = Ending.over
-        repeat {
+        while true {
             let isFirst = !reading.wasOpened
             reading.isDelivering = false
             let connectionEnding: Ending
             do {
                 connectionEnding = try readConnection(&reading)
+            } catch let error as MediaError where error.code == .unreadableSender && isFirst {
+                // A stranger must not end what waits for somebody else.
+                logger.warning("\(SessionFailure(error, input: input.source)); listening again")
+                guard pause(seconds: 0.2) else { return }
+                continue
             } catch {
                 connectionEnding = .failed(SessionFailure(error, input: input.source))
             }
             // Where a lost source does not come back, it is over for the reason that it was lost for.
             if isFirst || reading.isDelivering { ending = connectionEnding }
-        } while waitForSource(reading, ending)
+            if !waitForSource(reading, ending) { break }
+        }
         guard !stopping.load(ordering: .relaxed) else { return }
         let failure: SessionFailure? = if case .failed(let failure) = ending { failure } else { nil }
         if let failure {
@@ -268,7 +278,7 @@ public final class DemuxService: @unchecked Sendable {
             reading.endNanoseconds = max(reading.endNanoseconds, packet.ptsNanoseconds + packet.durationNanoseconds)
         }
         if let truncation = source.truncation { return .failed(SessionFailure(truncation, input: reading.input.source)) }
-        let endIsUnsaid = source.description.isLive && Self.endlessTransports.contains(where: reading.input.source.hasPrefix)
+        let endIsUnsaid = source.description.isLive && Self.endlessTransports.contains(where: reading.input.source.lowercased().hasPrefix)
         return endIsUnsaid ? .closed : .over
     }
 
@@ -445,7 +455,7 @@ extension SessionFailure {
             case .notFound, .permissionDenied, .isDirectory, .io: ExitStatus.noInput
             case .deviceUnavailable, .unsupportedProtocol: ExitStatus.unavailable
             case .interrupted, .invalidRequest, .outOfMemory: ExitStatus.internalError
-            case .empty, .notMedia, .corrupt, .unsupportedCodec: ExitStatus.badInput
+            case .empty, .notMedia, .corrupt, .unsupportedCodec, .unreadableSender: ExitStatus.badInput
             }
             // A URL's password is nobody else's business.
             self.init(exitCode: exitCode, "\(media)".replacingOccurrences(of: input, with: input.contains("://") ? SessionName.publicName(of: input) : input))

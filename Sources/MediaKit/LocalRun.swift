@@ -27,7 +27,7 @@ public enum LocalRun {
         }
     }
 
-    /// - Throws: `MediaError` or whatever the producer throws.
+    /// - Throws: `MediaError`, of a recording that was cut after all that there is of it, or whatever the producer throws.
     public static func run(
         input: String, track: TrackKind, producer: any EvidenceProducer, print: (String) throws -> Void
     ) throws {
@@ -39,6 +39,7 @@ public enum LocalRun {
             for event in cutter.add(packet) { try handle(event, parameters, producer, print) }
         }
         for event in cutter.finish() { try handle(event, parameters, producer, print) }
+        if let truncation = source.truncation { throw truncation }
     }
 
     private static func handle(

@@ -59,16 +59,18 @@ public enum NodeProcess {
         // A reader of a pipe that goes away is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-        let code = await withTaskGroup(of: Int32?.self) { group in
-            group.addTask { await finished() }
-            group.addTask {
-                for await signal in signals { return 128 + (signal == .sigint ? SIGINT : SIGTERM) }
-                return nil
+        // Not a task group, which would wait for work that does not heed its cancellation.
+        let outcome = AsyncStream<Int32>.makeStream()
+        let work = Task { outcome.continuation.yield(await finished()) }
+        let signalled = Task {
+            for await signal in signals {
+                outcome.continuation.yield(128 + (signal == .sigint ? SIGINT : SIGTERM))
+                return
             }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first ?? ExitStatus.done
         }
+        let code = await outcome.stream.first { _ in true } ?? ExitStatus.done
+        work.cancel()
+        signalled.cancel()
         let drained = DispatchSemaphore(value: 0)
         let stopper = Thread {
             stop()

@@ -41,7 +41,7 @@ public final class FaceWaveNetwork: PulseMethod {
         guard input.count == 4, input[1] == input[2], input[3] == 3, input.allSatisfy({ (1...4096).contains($0) }) else {
             throw fail("\"input.shape\" must be [pictures, side, side, 3], not \(input)")
         }
-        guard let output = model.outputs.first?.shape, output.count == 2, (1...input[0]).contains(output[0]) else {
+        guard let output = model.outputs.first?.shape, output.count == 2, (1...input[0]).contains(output[0]), [1, -1].contains(output[1]) else {
             throw fail("the output has the shape \(model.outputs.first?.shape ?? []), not [numbers, 1] with at most \(input[0]) numbers")
         }
         sidePixels = input[1]

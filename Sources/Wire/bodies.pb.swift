@@ -238,7 +238,7 @@ public nonisolated struct Adreact_V1_FaceFrame: Sendable {
     fileprivate var _storage = _StorageClass.defaultInstance
   }
 
-  /// As of the last frame in which the face was looked at, up to 0.16 s before.
+  /// As it was when the face was last looked at, up to 0.36 s before.
   public nonisolated struct Head: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

@@ -30,7 +30,7 @@ struct Analyze: AsyncParsableCommand {
     var baseline = BaselineChoice.on
     @Option(help: "What tells speech from other sound: energy, silero or both.")
     var gate: String?
-    @Option(help: "What the networks compute in: f32 (the reference), bf16, or auto (the fastest here). Default: auto for faces, else f32.")
+    @Option(help: "What the networks compute in: f32 (the reference), int8 (faces; the others f32), bf16, or auto (the fastest here). Default: auto for faces, else f32.")
     var precision: String?
     @Option(help: "Viewer, as it shall travel with the sessions.")
     var viewer = ""
@@ -42,6 +42,10 @@ struct Analyze: AsyncParsableCommand {
     func validate() throws {
         guard !inputs.isEmpty else { throw ValidationError("Name at least one recording.") }
         guard (1...64).contains(jobs) else { throw ValidationError("--jobs must be 1 to 64.") }
+        guard precision.map(["f32", "int8", "bf16", "auto"].contains) ?? true else {
+            throw ValidationError("--precision must be f32, int8, bf16 or auto.")
+        }
+        guard gate.map(["energy", "silero", "both"].contains) ?? true else { throw ValidationError("--gate must be energy, silero or both.") }
     }
 
     func run() async throws {
@@ -76,8 +80,9 @@ struct Analyze: AsyncParsableCommand {
 
     /// The six programs, on endpoints of their own.
     private func programs(in folder: String) -> [Supervisor.Program] {
-        func network(_ name: String?) -> [String] {
-            (name.map { ["--model", $0] } ?? []) + (precision.map { ["--precision", $0] } ?? [])
+        func network(_ name: String?, hasInt8: Bool = false) -> [String] {
+            let precision = precision == "int8" && !hasInt8 ? nil : precision
+            return (name.map { ["--model", $0] } ?? []) + (precision.map { ["--precision", $0] } ?? [])
         }
         var about: [String] = []
         for (name, value) in [("--viewer", viewer), ("--advert", advert), ("--consent", consent)] where !value.isEmpty {
@@ -88,7 +93,7 @@ struct Analyze: AsyncParsableCommand {
             ("fusion-node", ["--journal", folder + "/journal.sqlite", "--baseline", baseline.rawValue]),
             ("sink", files),
             ("demuxer", ["--jobs", String(jobs)] + about + SessionName.unique(inputs).flatMap { ["--session", $0] } + ["--"] + inputs),
-            ("face-node", network(faceModel)),
+            ("face-node", network(faceModel, hasInt8: true)),
             ("rppg-node", network(pulseModel)),
             ("audio-node", network(voiceModel) + (gate.map { ["--gate", $0] } ?? [])),
         ].map { name, arguments in

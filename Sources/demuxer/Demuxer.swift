@@ -33,7 +33,7 @@ struct Demuxer: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...64).contains(jobs) else { throw ValidationError("--jobs must be 1 to 64.") }
-        guard reconnectSeconds >= 0 else { throw ValidationError("--reconnect-seconds must be 0 or more.") }
+        guard (0...1e6).contains(reconnectSeconds) else { throw ValidationError("--reconnect-seconds must be 0 to 1000000.") }
         guard session.isEmpty || session.count == inputs.count, Set(session).count == session.count else {
             throw ValidationError("--session names every input, each with a name of its own, or none.")
         }

@@ -5,7 +5,8 @@ enum VideoFile {
     /// - Parameters:
     ///   - decoded: Called each time that packets have been read and decoded, before their frames are handed out.
     ///   - body: Takes the frames in presentation order.
-    /// - Throws: `MediaError` for a file that is missing, damaged, or without a picture; or what `body` throws.
+    /// - Throws: `MediaError` for a file that is missing, damaged, or without a picture (of one that was cut, after all that there is
+    ///   of it); or what `body` throws.
     static func read(_ path: String, decoded: () -> Void = {}, _ body: (VideoFrame) throws -> Void) throws {
         let source = try Demultiplexer(input: path)
         guard let track = source.description.video else { throw MediaError(.notMedia, input: path, detail: "holds no video") }
@@ -19,5 +20,6 @@ enum VideoFile {
         let frames = try decoder.finish()
         decoded()
         for frame in frames where frame.ptsNanoseconds >= 0 { try body(frame) }
+        if let truncation = source.truncation { throw truncation }
     }
 }

@@ -111,6 +111,39 @@ import Testing
         for program in pipeline.programs + [playlist.server] { #expect(program.process.isRunning) }
     }
 
+    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"), arguments: ["tcp", "rtmp"])
+    func strangersDoNotEndWhatListens(scheme: String) throws {
+        let port = Int.random(in: 20_000...60_000)
+        let address = "\(scheme)://127.0.0.1:\(port)" + (scheme == "tcp" ? "" : "/live/viewer")
+        let pipeline = try PipelineTests.Pipeline(demuxing: ["--session", "live", "--reconnect-seconds", "1", address + "?listen"])
+        let sink = try pipeline.reader("sink", ["--out", pipeline.folder.path + "/out", "--flat", "--exit-after", "1"])
+        let demuxer = try #require(pipeline.programs.last)
+        try #require(eventually(withinSeconds: 30) { isBound(port) }, "the demuxer does not listen")
+        // A browser that has lost its way.
+        let stranger = try RunningProgram("/usr/bin/ffmpeg", ["-v", "error", "-i", "http://127.0.0.1:\(port)/", "-f", "null", "-"], in: pipeline.folder)
+        #expect(eventually(withinSeconds: 30) { demuxer.standardError.contains("listening again") }, "\(demuxer.standardError)")
+        stranger.process.terminate()
+        try #require(eventually(withinSeconds: 30) { isBound(port) }, "\(demuxer.standardError)")
+        let sender = try RunningProgram(
+            "/usr/bin/ffmpeg",
+            ["-v", "error", "-re", "-i", Programs.clips + "/talker-1.mp4", "-t", "3", "-c", "copy", "-f", scheme == "tcp" ? "mpegts" : "flv", address],
+            in: pipeline.folder)
+        #expect(sender.wait(seconds: 60) == 0, "\(sender.standardError)")
+        #expect(sink.wait(seconds: 90) == 0, "\(sink.standardError)")
+        #expect(try Results(in: pipeline.folder.path + "/out").covered(0, 3, lanes: ["fused", "face", "voice"]) > 2)
+    }
+
+    @Test func whoWaitsForASenderEndsWhenTold() throws {
+        let port = Int.random(in: 20_000...60_000)
+        let folder = try TemporaryFolder()
+        let demuxer = try RunningProgram(
+            "demuxer", ["--exit-after-drain", "tcp://127.0.0.1:\(port)?listen"], environment: ["ADREACT_MEDIA_ENDPOINT": "ipc://\(folder.path)/media"],
+            in: folder)
+        try #require(eventually(withinSeconds: 30) { isBound(port) }, "\(demuxer.standardError)")
+        demuxer.process.terminate()
+        #expect(demuxer.wait(seconds: 10) == 143)
+    }
+
     /// Real libavdevice on a camera without hardware; then nothing comes, though it can still be opened.
     @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
     func aCameraIsReadUntilItIsUnplugged() throws {

@@ -25,6 +25,10 @@ int adreact_interruption_is_raised(const adreact_interruption *interruption);
 void adreact_interruption_set_timeout(adreact_interruption *interruption, double seconds);
 /// Whether the last operation was given up because of the limit.
 int adreact_interruption_timed_out(const adreact_interruption *interruption);
+/// While the source being opened listens at a TCP port, the limit above holds; once somebody has come, `answerSeconds`.
+void adreact_interruption_set_listening(adreact_interruption *interruption, int port, double answerSeconds);
+/// After opening has failed, on that thread: whether somebody had come.
+int adreact_interruption_somebody_came(const adreact_interruption *interruption);
 void adreact_interruption_attach(adreact_interruption *interruption, AVFormatContext *context);
 
 /// Reads from an open descriptor (a pipe, a terminal, a redirected file), giving up soon after the flag is raised.

@@ -24,12 +24,13 @@ LIMITS = [
 
 # What gallery.py shows of the shipped weights, in words.
 FAILURES = [
-    "FER+: crying, screaming and grimacing mouths that show teeth, of babies above all, taken for laughter (the surest of all).",
-    "FER+: frowns and scowls over a closed mouth, and sad downcast eyes, taken for neutral.",
-    "FER+: hands at the mouth, the cheeks or the brow: play is taken for fear, pain or worry for joy, thought for sadness.",
-    "FER+: wrinkled or gaunt faces at rest, lit from one side, taken for smiling; smiles with closed lips taken for neutral.",
+    "FER+: mouths wide open, with teeth or tongue: babies that cry, screams, fright with hands at the cheeks, taken for laughter or "
+    "surprise; shouts of joy taken for anger.",
+    "FER+: frowns, pressed lips and scowls over a closed mouth taken for neutral; old and furrowed faces at rest taken for negative.",
+    "FER+: hands before the mouth, the brow or the eyes, and eyes cast down, read as negative, whatever they were.",
+    "FER+: slight smiles with closed lips, and faces dark on one side, taken for neutral; a raised brow or a dimple taken for a smile.",
     "FER+: surprise, which counts as positive, taken for fear and the other way round; annotators are divided there too.",
-    "Web faces: mouths open in speech, which the one annotator called surprise, taken for neutral.",
+    "Web faces: mouths open in speech, which the one annotator called now positive, now negative, taken for neutral.",
     "Web faces: athletes' grimaces of effort, which the annotator called negative, neutral or positive as it came.",
     "Web faces: some ten pictures of one woman with a calm look, labelled now positive, now negative: the label is the guess.",
 ]
@@ -133,7 +134,7 @@ def page(card):
         "",
         "## What it gets wrong",
         "",
-        "The sixty surest mistakes on each set, looked at (`Models/training/face/gallery.py` lays them out), of the export before this one:",
+        "The sixty surest mistakes on each set, looked at (`Models/training/face/gallery.py` lays them out):",
         "",
         *(f"- {failure}" for failure in FAILURES),
         "",

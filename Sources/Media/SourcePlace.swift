@@ -53,7 +53,8 @@ enum SourcePlace {
     private static func listener(_ scheme: String, _ input: String) throws(MediaError) -> SourcePlace {
         let parts = URLComponents(string: input)
         let port = parts?.port ?? defaultPorts[scheme] ?? 0
-        guard (1...65535).contains(port), scheme == "srt" || parts?.host?.isEmpty == false else {
+        let mayOmitAddress = ["srt", "udp", "rtp"].contains(scheme)  // as in udp://@:5000, the usual way to write it
+        guard (1...65535).contains(port), mayOmitAddress || parts?.host?.isEmpty == false else {
             throw MediaError(
                 .unsupportedProtocol, input: input, detail: "name the address and the port to listen at, as in \(scheme)://127.0.0.1:5000")
         }

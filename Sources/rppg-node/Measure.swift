@@ -49,18 +49,25 @@ struct Measure: ParsableCommand {
     func run() throws {
         let meters = try meters()
         var failure: ExitCode?
+        func report(_ problem: InputProblem, _ input: Input) {
+            FileHandle.standardError.write(Data("\(input.path): \(problem.detail)\n".utf8))
+            failure = failure ?? problem.exitCode
+        }
         for input in tables.map(Input.table) + videos.map(Input.video) {
+            // A table has no pictures: beside the methods, networks are left out.
+            let meters = input.hasPictures || !compare ? meters : meters.filter { $0.network == nil }
             do {
-                for (meter, clips) in zip(meters, try input.clips(of: meters, modelsPath: models)) {
+                let measured = try input.clips(of: meters, modelsPath: models)
+                for (meter, clips) in zip(meters, measured.clips) {
                     let beats = try HeartBeats(of: clips, settings: meter.settings)
                     print(
                         try MeasuredRecording(
                             file: input.path, method: meter.name, clips: clips, beats: beats, hasDetails: details
                         ).json())
                 }
+                if let problem = measured.problem { report(problem, input) }
             } catch let problem as InputProblem {
-                FileHandle.standardError.write(Data("\(input.path): \(problem.detail)\n".utf8))
-                failure = failure ?? problem.exitCode
+                report(problem, input)
             }
         }
         if let failure { throw failure }
@@ -114,12 +121,17 @@ private enum Input {
         }
     }
 
-    /// - Returns: The clips of each meter.
+    var hasPictures: Bool {
+        if case .video = self { return true }
+        return false
+    }
+
+    /// - Returns: The clips of each meter, and what is wrong with a recording of which some could be read.
     /// - Throws: `InputProblem` for what is wrong with the input or the models.
-    func clips(of meters: [Meter], modelsPath: String) throws -> [[PulseClip]] {
+    func clips(of meters: [Meter], modelsPath: String) throws -> (clips: [[PulseClip]], problem: InputProblem?) {
         do {
             switch self {
-            case .table(let path): return try meters.map { try tableClips(path, $0) }
+            case .table(let path): return (try meters.map { try tableClips(path, $0) }, nil)
             case .video(let path): return try videoClips(path, meters, modelsPath: modelsPath)
             }
         } catch let error as MediaError {
@@ -147,7 +159,9 @@ private enum Input {
         return clips + (try analyzer.finish(endNanoseconds: samples.last?.ptsNanoseconds ?? 0))
     }
 
-    private func videoClips(_ path: String, _ meters: [Meter], modelsPath: String) throws -> [[PulseClip]] {
+    private func videoClips(
+        _ path: String, _ meters: [Meter], modelsPath: String
+    ) throws -> (clips: [[PulseClip]], problem: InputProblem?) {
         let demultiplexer = try Demultiplexer(input: path)
         guard let track = demultiplexer.description.video else {
             throw InputProblem(detail: "has no video track", exitCode: ExitCode(65))
@@ -175,7 +189,7 @@ private enum Input {
         }
         try examine(try decoder.finish())
         for index in meters.indices { clips[index] += try analyzers[index].finish(endNanoseconds: endNanoseconds) }
-        return clips
+        return (clips, demultiplexer.truncation.map { InputProblem(detail: $0.detail, exitCode: ExitCode(65)) })
     }
 }
 

@@ -11,8 +11,11 @@ import Media
 /// ```
 ///
 /// Give it the frames in presentation order. It starts afresh with every segment, so what it says of a frame depends only
-/// on the frames of its segment up to it. One thread at a time.
+/// on the frames of its segment up to it. One thread at a time; whoever wants to read the expressions on another one, while
+/// the next frames are looked at, calls `look` here and gives what comes of it to `reader`.
 public final class FaceAnalyzer {
+    /// Names the expressions of what `look` gives.
+    public let reader: ExpressionReader
     private let finder: FaceFinder
     private let headReader: HeadReader
     private let classifier: ExpressionClassifier
@@ -25,9 +28,10 @@ public final class FaceAnalyzer {
     /// Whose they are.
     private var headOwners: [HeadOwner] = []
     private var nextHeadNanoseconds = Int64.min
-    private var smoother: ExpressionSmoother
-    /// Which of the finder's viewers `heads` and `smoother` know.
+    /// Which of the finder's viewers `heads` know.
     private var knownViewer = 0
+    /// How many viewers were met.
+    private var meeting = 0
 
     private struct HeadOwner: Equatable {
         var isViewer: Bool
@@ -57,7 +61,7 @@ public final class FaceAnalyzer {
         case classify
     }
 
-    /// Called at the end of each stage, for whoever measures them.
+    /// Called at the end of each stage, for whoever measures them, on the thread that works on it.
     public var onStageEnd: ((Stage) -> Void)?
 
     public init(
@@ -70,23 +74,36 @@ public final class FaceAnalyzer {
         self.limits = limits
         self.attention = attention
         self.timing = timing
-        smoother = ExpressionSmoother(timeConstantSeconds: timing.smoothingSeconds)
+        reader = ExpressionReader(classifier: classifier, smoothingSeconds: timing.smoothingSeconds)
     }
 
     /// - Throws: `InferenceError`, `HaarCascadeError` or `MediaError`.
     public func analyze(_ frame: VideoFrame) throws -> FaceObservation {
-        if frame.segment != segment {
-            reset()
-            segment = frame.segment
-        }
-        return try analyze(frame, ptsNanoseconds: frame.ptsNanoseconds)
+        try read(look(at: frame))
     }
 
     /// A single picture, with nothing before it.
     public func analyze(still picture: some PictureSource) throws -> FaceObservation {
         reset()
         segment = nil
-        return try analyze(picture, ptsNanoseconds: 0)
+        return try read(look(at: picture, ptsNanoseconds: 0))
+    }
+
+    /// All but the expressions.
+    ///
+    /// - Throws: `InferenceError`, `HaarCascadeError` or `MediaError`.
+    public func look(at frame: VideoFrame) throws -> UnreadObservation {
+        if frame.segment != segment {
+            reset()
+            segment = frame.segment
+        }
+        return try look(at: frame, ptsNanoseconds: frame.ptsNanoseconds)
+    }
+
+    private func read(_ unread: UnreadObservation) throws -> FaceObservation {
+        let observation = try reader.read(unread)
+        for _ in unread.crops { onStageEnd?(.classify) }
+        return observation
     }
 
     private func reset() {
@@ -99,10 +116,10 @@ public final class FaceAnalyzer {
         knownViewer = finder.viewerNumber
         nextHeadNanoseconds = .min
         headOwners = []
-        smoother = ExpressionSmoother(timeConstantSeconds: timing.smoothingSeconds)
+        meeting += 1
     }
 
-    private func analyze(_ picture: some PictureSource, ptsNanoseconds: Int64) throws -> FaceObservation {
+    private func look(at picture: some PictureSource, ptsNanoseconds: Int64) throws -> UnreadObservation {
         let finding = try finder.find(in: picture, ptsNanoseconds: ptsNanoseconds)
         if finder.viewerNumber != knownViewer { meetViewer() }
         let faces = (finding.face.map { [$0] } ?? []) + finding.others
@@ -117,27 +134,30 @@ public final class FaceAnalyzer {
                 if !faces.isEmpty { onStageEnd?(.head) }
             }
         }
-        let observed = try zip(faces, heads).map { try observe($0, head: $1, in: picture) }
-        var viewer = finding.face == nil ? nil : observed.first
-        if let expression = viewer?.expression {
-            viewer?.expression = smoother.smooth(expression, ptsNanoseconds: ptsNanoseconds)
+        var crops: [UnreadObservation.Crop] = []
+        var observed: [ObservedFace] = []
+        for (number, face) in faces.enumerated() {
+            let (seen, crop) = try observe(face, head: heads[number], in: picture)
+            if seen.unusable == nil { crops.append(.init(face: number, picture: crop)) }
+            observed.append(seen)
         }
-        return FaceObservation(
-            face: viewer, others: Array(observed.dropFirst(viewer == nil ? 0 : 1)), faceCount: finding.faceCount)
+        let viewer = finding.face == nil ? nil : observed.first
+        return UnreadObservation(
+            observation: FaceObservation(
+                face: viewer, others: Array(observed.dropFirst(viewer == nil ? 0 : 1)), faceCount: finding.faceCount),
+            crops: crops, ptsNanoseconds: ptsNanoseconds, meeting: meeting)
     }
 
-    private func observe(_ face: TrackedFace, head: Head, in picture: some PictureSource) throws -> ObservedFace {
+    private func observe(_ face: TrackedFace, head: Head, in picture: some PictureSource) throws -> (ObservedFace, RGBImage) {
         let area = FaceFraming.area(for: face)
         let crop = try classifier.crop(picture, area: area)
         let quality = FaceQuality(crop: GreyImage(crop), area: area, in: picture)
         onStageEnd?(.crop)
-        let reason = limits.reason(against: quality, detectorScore: face.detectorScore, head: head)
-        let expression = reason == nil ? try classifier.classify([crop]).first : nil
-        if expression != nil { onStageEnd?(.classify) }
-        return ObservedFace(
+        let observed = ObservedFace(
             number: face.number, box: face.box, detectorScore: face.detectorScore, keypoints: face.keypoints, quality: quality,
-            head: head, facesScreen: attention.facesScreen(head), eyesAreOpen: attention.eyesAreOpen(head), expression: expression,
-            unusable: reason)
+            head: head, facesScreen: attention.facesScreen(head), eyesAreOpen: attention.eyesAreOpen(head), expression: nil,
+            unusable: limits.reason(against: quality, detectorScore: face.detectorScore, head: head))
+        return (observed, crop)
     }
 }
 

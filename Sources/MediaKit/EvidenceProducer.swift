@@ -15,8 +15,14 @@ public protocol EvidenceProducer: AnyObject {
     func end(_ segment: SegmentEnd) throws -> [EvidenceItem]
     /// The rest of the segment that was begun will never come. Its end does.
     func skip(_ gap: MediaGap) throws -> [EvidenceItem]
+    /// Nothing more has come for now: gives what `consume` may have held back, so as to work on more of it at once.
+    func settle() throws -> [EvidenceItem]
     /// The first segment that is still needed to make what comes; everything before it has been turned into evidence.
     var firstNeededSegment: UInt32 { get }
+}
+
+extension EvidenceProducer {
+    public func settle() throws -> [EvidenceItem] { [] }
 }
 
 public struct SegmentStart: Sendable {

@@ -58,6 +58,8 @@ public final class TransformNode: @unchecked Sendable {
     private var promises: [Promise] = []
     // On the worker's thread:
     private var sessions: [String: SessionWork] = [:]
+    /// What was worked on last, if its producer may still hold back some of it.
+    private var unsettled: ReadingEnd.Delivery?
 
     private enum Work: Sendable {
         case delivery(ReadingEnd.Delivery)
@@ -151,7 +153,9 @@ public final class TransformNode: @unchecked Sendable {
                     case .forget(let session): forget(session)
                     }
                 }
+                if !stopping.load(ordering: .relaxed) { settle() }
             }
+            sessions = [:]  // waits for what producers do in the background
             finished.signal()
         }
         thread.name = "work"
@@ -172,20 +176,36 @@ public final class TransformNode: @unchecked Sendable {
     // MARK: Worker's thread
 
     private func work(on delivery: ReadingEnd.Delivery) {
-        let name = delivery.log.session
-        defer { notes.rest() }
-        do {
+        // One session at a time, so that a crash is put down to the one that caused it.
+        if let unsettled, unsettled.log.session != delivery.log.session { settle() }
+        unsettled = delivery
+        attempt(delivery) {
             try refusePoison(delivery)
             notes.working(on: delivery.log, sequence: delivery.next)
             try produce(from: delivery)
+        }
+        if case .end(let sequence) = delivery.event { finished(delivery.log, next: sequence + 1, delivery) }
+        let ticket = delivery.ticket
+        loop.post { [self] in media.consumed(ticket) }
+    }
+
+    private func settle() {
+        defer { notes.rest() }
+        guard let delivery = unsettled else { return }
+        unsettled = nil
+        attempt(delivery) { try publish(delivery.log.session) { try $0.settle() } }
+    }
+
+    /// What goes wrong ends the session, not the node.
+    private func attempt(_ delivery: ReadingEnd.Delivery, _ work: () throws -> Void) {
+        let name = delivery.log.session
+        do {
+            try work()
         } catch {
             let failure = error as? SessionFailure ?? SessionFailure(exitCode: ExitStatus.badInput, "\(sessions[name]?.session.sourceName ?? name): \(error)")
             fail(name, failure, delivery.log)
             if case .end = delivery.event, settings.sharing == .segments { try? giveUp(delivery) }
         }
-        if case .end(let sequence) = delivery.event { finished(delivery.log, next: sequence + 1, delivery) }
-        let ticket = delivery.ticket
-        loop.post { [self] in media.consumed(ticket) }
     }
 
     /// What has crashed this node again and again is not tried once more: this session is given up, and the others go on.

@@ -6,12 +6,27 @@ import Wire
 
 /// Video packets in, face frames out. Segments are worked on alone: each is decoded by a decoder of its own, has a
 /// tracker of its own, and is an evidence log of its own.
+///
+/// While there is more to do, expressions are read on another thread, as the next frames are looked at.
 final class FaceProducer: EvidenceProducer {
+    /// So many frames are read at once. More would keep more evidence back, and save nothing.
+    private static let batchFrames = 4
+
     private let analyzer: FaceAnalyzer
     private let decoderThreads: Int
+    private let background = Background<[EvidenceItem]>()
     private var decoder: VideoDecoder?
     private var segment: UInt32 = 0
     private var nextSequence: UInt64 = 0
+    private var seen: [SeenFrame] = []
+
+    private struct SeenFrame: Sendable {
+        let sequence: UInt64
+        let segment: UInt32
+        let ptsNanoseconds: Int64
+        let durationNanoseconds: Int64
+        let unread: UnreadObservation
+    }
 
     init(analyzer: FaceAnalyzer, decoderThreads: Int) {
         self.analyzer = analyzer
@@ -23,49 +38,68 @@ final class FaceProducer: EvidenceProducer {
     func begin(_ start: SegmentStart) throws -> [EvidenceItem] {
         segment = start.index
         nextSequence = 0
-        decoder = try start.track.map { try VideoDecoder($0, threadCount: decoderThreads, startAtSegment: start.index) }
+        decoder = try start.track.map { try VideoDecoder($0, threadCount: decoderThreads, startAtSegment: start.index, deblocking: .referencesOnly) }
         return [.open(segment: segment, first: 0, startNanoseconds: start.startNanoseconds, present: decoder != nil)]
     }
 
     func consume(_ packet: EncodedPacket) throws -> [EvidenceItem] {
-        try entries(decoder?.decode(packet) ?? [])
+        try look(at: decoder?.decode(packet) ?? [])
+    }
+
+    func settle() throws -> [EvidenceItem] {
+        let items = try background.result() ?? []
+        read()
+        return try items + (background.result() ?? [])
     }
 
     func skip(_ gap: MediaGap) throws -> [EvidenceItem] {
         decoder = nil
+        let items = try settle()
         defer { nextSequence += 1 }
-        return [.gap(segment: segment, sequence: nextSequence, next: nextSequence + 1, gap)]
+        return items + [.gap(segment: segment, sequence: nextSequence, next: nextSequence + 1, gap)]
     }
 
     func end(_ end: SegmentEnd) throws -> [EvidenceItem] {
-        var items = try entries(decoder?.finish() ?? [])
+        var items = try look(at: decoder?.finish() ?? [])
         decoder = nil
+        items += try settle()
         items.append(.end(segment: segment, sequence: nextSequence, endNanoseconds: end.endNanoseconds, isLast: end.isLast))
         return items
     }
 
-    private func entries(_ frames: [VideoFrame]) throws -> [EvidenceItem] {
+    private func look(at frames: [VideoFrame]) throws -> [EvidenceItem] {
         var items: [EvidenceItem] = []
         for frame in frames where frame.segment == segment && frame.ptsNanoseconds >= 0 {
-            let body = Adreact_V1_FaceFrame(try analyzer.analyze(frame), of: frame)
-            items.append(.entry(
-                segment: segment, sequence: nextSequence, startNanoseconds: frame.ptsNanoseconds,
-                durationNanoseconds: frame.durationNanoseconds, body))
+            seen.append(SeenFrame(
+                sequence: nextSequence, segment: segment, ptsNanoseconds: frame.ptsNanoseconds,
+                durationNanoseconds: frame.durationNanoseconds, unread: try analyzer.look(at: frame)))
             nextSequence += 1
+            if seen.count == Self.batchFrames {
+                items += try background.result() ?? []
+                read()
+            }
         }
         return items
     }
-}
 
-extension Adreact_V1_FaceFrame {
-    init(_ observation: FaceObservation, of frame: VideoFrame) {
-        self = .with {
-            $0.ptsNanoseconds = frame.ptsNanoseconds
-            $0.durationNanoseconds = frame.durationNanoseconds
-            $0.faceCount = UInt32(clamping: observation.faceCount)
-            if let face = observation.face { $0.face = Face(face, segment: frame.segment) }
-            $0.others = observation.others.map { Face($0, segment: frame.segment) }
+    private func read() {
+        guard !seen.isEmpty else { return }
+        nonisolated(unsafe) let reader = analyzer.reader  // one piece of work at a time
+        background.start { [seen] in
+            try zip(seen, reader.read(seen.map(\.unread))).map { frame, observation in
+                .entry(
+                    segment: frame.segment, sequence: frame.sequence, startNanoseconds: frame.ptsNanoseconds,
+                    durationNanoseconds: frame.durationNanoseconds,
+                    Adreact_V1_FaceFrame.with {
+                        $0.ptsNanoseconds = frame.ptsNanoseconds
+                        $0.durationNanoseconds = frame.durationNanoseconds
+                        $0.faceCount = UInt32(clamping: observation.faceCount)
+                        if let face = observation.face { $0.face = .init(face, segment: frame.segment) }
+                        $0.others = observation.others.map { .init($0, segment: frame.segment) }
+                    })
+            }
         }
+        seen = []
     }
 }
 

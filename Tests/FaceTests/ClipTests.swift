@@ -37,6 +37,24 @@ struct ClipTests {
         #expect(share(of: 0, in: laughing) > 0.9)
     }
 
+    @Test("Expressions read later, many at once, are those read frame by frame", arguments: ["face-then-none.mov", "many-faces-speech.mp4"])
+    func readsLater(name: String) throws {
+        let (atOnce, later) = (try Fixtures.analyzer(), try Fixtures.analyzer())
+        var expected: [FaceObservation] = []
+        var unread: [UnreadObservation] = []
+        try Fixtures.forEachFrame(of: name) { frame in
+            expected.append(try atOnce.analyze(frame))
+            unread.append(try later.look(at: frame))
+        }
+        var read: [FaceObservation] = []
+        while !unread.isEmpty {
+            read += try later.reader.read(Array(unread.prefix(7)))
+            unread.removeFirst(min(7, unread.count))
+        }
+        #expect(read == expected)
+        #expect(read.count { $0.face?.expression != nil } > 50)
+    }
+
     @Test("The quantised network sees what the reference sees")
     func quantisedAgrees() throws {
         let folder = try ModelFolder.load(Fixtures.model)

@@ -80,7 +80,7 @@ class TrainingTest(unittest.TestCase):
         self.images, self.labels = torch.randn(24, 1, 40, 282), torch.arange(24) % 3
 
     def fit(self, name, epochs, architecture="audionet-cl"):
-        options = {"seed": 1, "epochs": epochs, "patience": 100, "changeImages": True}
+        options = {"seed": 1, "epochs": epochs, "patience": 100, "recipe": "improved"}
         with contextlib.redirect_stdout(io.StringIO()):
             return original_recipe.fit(
                 architecture, self.images, self.labels, self.images[:9], self.labels[:9].numpy(), options, self.folder / f"{name}.pt")
@@ -108,7 +108,7 @@ class TrainingTest(unittest.TestCase):
         sizes = {"training": 960, "copies": 576, "validation": 120, "test": 120}
         original_recipe.write_cards(
             "audionet-cl", out, figures, history, 1.0, np.zeros(40), np.ones(40), sizes,
-            {"seed": 1, "epochs": 500, "patience": 100, "changeImages": False})
+            {"seed": 1, "epochs": 500, "patience": 100, "recipe": "original"})
         card = json.loads((out / "model.json").read_text())
         self.assertEqual((card["name"], card["input"]["shape"]), ("voice-audionet-cl", [-1, 1, 40, 282]))
         self.assertEqual(set(card["metrics"]["ravdessRandomSplit"]), {"clips", "accuracy", "uar", "precision", "f1", "ece", "auroc", "confusion"})

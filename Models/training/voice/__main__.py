@@ -29,7 +29,9 @@ def main() -> None:
             help="actors: 5 folds of unseen actors, then all of them; original: its recipe, and its random split of the clips")
         command.add_argument("--epochs", type=int, default=500, help="original: at most so many")
         command.add_argument("--patience", type=int, default=100, help="original: ends after so many epochs without a better one")
-        command.add_argument("--change-images", action="store_true", help="original: also change levels, shift and mask every image, as for unseen actors")
+        command.add_argument(
+            "--recipe", choices=["original", "improved"], default="original",
+            help="of the original protocol; improved: every image changed each time, pairs mixed, weights averaged")
         command.add_argument("--seed", type=int, default=1, help="original: of the split and of the training")
     command = commands.add_parser("voice")
     command.add_argument("--train", type=Path, nargs="+", required=True, help="folders of the corpora to train on")
@@ -45,7 +47,7 @@ def main() -> None:
     if arguments.model.startswith("audionet") and arguments.protocol == "original":
         from .original_recipe import train
 
-        options = {"seed": arguments.seed, "epochs": arguments.epochs, "patience": arguments.patience, "changeImages": arguments.change_images}
+        options = {"seed": arguments.seed, "epochs": arguments.epochs, "patience": arguments.patience, "recipe": arguments.recipe}
         train(arguments.model, arguments.ravdess, arguments.audio_node, arguments.work, arguments.out, options)
     elif arguments.model.startswith("audionet"):
         from .train_audionet import train

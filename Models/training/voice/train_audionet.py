@@ -13,10 +13,10 @@ FOLDS = 5
 SETTINGS = {"epochs": 12, "batch": 32, "learningRate": 1e-3, "weightDecay": 1e-3, "dropout": 0.3, "seed": 1}
 
 
-def augment(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """On standardised images: other levels and microphones (an offset for each coefficient), shifts in time, masks of
-    time and of coefficients."""
-    images = images + 0.5 * torch.randn((*images.shape[:-1], 1), generator=generator)
+def augment(images: torch.Tensor, generator: torch.Generator, offset: float = 0.5) -> torch.Tensor:
+    """On standardised images: other levels and microphones (an offset for each coefficient, of this deviation), shifts in time,
+    masks of time and of coefficients."""
+    images = images + offset * torch.randn((*images.shape[:-1], 1), generator=generator)
     for image in images:
         shift, width, height = (int(torch.randint(0, limit, (1,), generator=generator)) for limit in (282, 40, 6))
         image.copy_(torch.roll(image, shift, dims=-1))

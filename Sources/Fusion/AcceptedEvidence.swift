@@ -9,8 +9,7 @@ struct VoicePart: Sendable, Comparable {
     let energyDBFS: Double
     /// How much of this person's speech the logits were set against; nil for plain ones.
     private(set) var baselineWindows: Double?
-    private let relativeLogits: SIMD3<Double>
-    private let baseline: CheckedBaseline?
+    private let personal: CheckedPersonalEvidence?
 
     var label: Emotion { Emotion(largestOf: logits) }
 
@@ -24,15 +23,14 @@ struct VoicePart: Sendable, Comparable {
         end = evidence.endNanoseconds
         logits = try Check.logits(evidence.logits, lane: .voice)
         energyDBFS = Double(evidence.energyDBFS)
-        relativeLogits = try evidence.personal.map { personal throws(FusionError) in try Check.logits(personal.relativeLogits, lane: .voice) } ?? .zero
-        baseline = try evidence.personal.map { personal throws(FusionError) in try Check.baseline(personal.baseline) }
+        personal = try evidence.personal.map { personal throws(FusionError) in try Check.personal(personal, lane: .voice) }
     }
 
     /// This part's logits as the person's own, which is heard further with it: parts must come in the order of their starts.
-    mutating func personalise(_ person: inout PersonalSpeech) {
-        guard let baseline else { return }
-        person.add(relativeLogits, from: start, to: end)
-        logits = person.logits(plain: logits, relative: relativeLogits, baseline)
+    mutating func personalise(_ person: inout PersonalMean) {
+        guard let personal else { return }
+        person.add(personal.relativeLogits, from: start, to: end)
+        logits = person.logits(plain: logits, personal)
         baselineWindows = person.windows
     }
 
@@ -75,7 +73,8 @@ struct PulsePart: Sendable, Comparable {
     let heartRateBPM: Double?
     let confidence: Double
     let signalQuality: Double
-    let logits: SIMD3<Double>?
+    private(set) var logits: SIMD3<Double>?
+    private let personal: CheckedPersonalEvidence?
 
     init(_ evidence: PulseEvidence, settings: FusionSettings) throws(FusionError) {
         try Check.stretch(evidence.startNanoseconds, evidence.endNanoseconds, lane: .pulse, settings: settings)
@@ -93,6 +92,19 @@ struct PulsePart: Sendable, Comparable {
         confidence = evidence.confidence
         signalQuality = evidence.signalQuality
         if let logits = evidence.logits { self.logits = try Check.logits(logits, lane: .pulse) } else { logits = nil }
+        personal = try evidence.personal.map { personal throws(FusionError) in try Check.personal(personal, lane: .pulse) }
+    }
+
+    /// This clip's logits as the person's own, which is known better with it: clips must come in the order of their starts. Without a
+    /// person, there are none where they mean something only beside what is usual.
+    mutating func personalise(_ person: inout PersonalMean, isUsed: Bool) {
+        guard let personal, let plain = logits else { return }
+        guard isUsed else {
+            logits = nil
+            return
+        }
+        person.add(personal.relativeLogits, from: start, to: end)
+        logits = person.logits(plain: plain, personal)
     }
 
     static func < (a: PulsePart, b: PulsePart) -> Bool { (a.start, a.end, a.index) < (b.start, b.end, b.index) }
@@ -126,13 +138,15 @@ enum Check {
         return SIMD3(Double(logits[0]), Double(logits[1]), Double(logits[2]))
     }
 
-    static func baseline(_ baseline: PersonalBaseline) throws(FusionError) -> CheckedBaseline {
-        _ = try logits(baseline.populationMeanRelativeLogits, lane: .voice)
-        _ = try logits(baseline.bias, lane: .voice)
+    static func personal(_ personal: PersonalEvidence, lane: Lane) throws(FusionError) -> CheckedPersonalEvidence {
+        let baseline = personal.baseline
+        _ = try logits(baseline.populationMeanRelativeLogits, lane: lane)
+        _ = try logits(baseline.bias, lane: lane)
         for (name, windows) in [("shrinkageWindows", baseline.shrinkageWindows), ("mixingWindows", baseline.mixingWindows)]
         where !(windows >= 0 && windows <= 1e9) {
-            throw FusionError(code: .measure, lane: .voice, detail: "\(name) \(windows)")
+            throw FusionError(code: .measure, lane: lane, detail: "\(name) \(windows)")
         }
-        return CheckedBaseline(baseline)
+        return CheckedPersonalEvidence(
+            relativeLogits: try logits(personal.relativeLogits, lane: lane), baseline: CheckedBaseline(baseline))
     }
 }

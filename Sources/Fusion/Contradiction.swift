@@ -1,6 +1,6 @@
 /// When the pulse contradicts the emotion that voice and face tell.
 ///
-/// The pulse network tells signs of stress (`negative`) from rest (`neutral`), and never says `positive`. So one disagreement alone
+/// The pulse model tells signs of stress (`negative`) from rest (`neutral`), and never says `positive`. So one disagreement alone
 /// means something: signs of stress under a positive emotion. Rest is no objection to any emotion (sadness is calm, contentment too),
 /// and stress none to a neutral face.
 ///
@@ -8,9 +8,9 @@
 public enum Contradiction {
     /// The least probability of the emotion's label, and of the pulse's.
     public static let leastProbability = 0.6
-    /// The least confidence of the heart rate whose wave the pulse label comes from.
+    /// The least confidence of the heart rate that the pulse label comes with.
     public static let leastHeartRateConfidence = 0.5
-    /// The least quality of that wave: a signal-to-noise ratio of 1 dB.
+    /// The least quality of its wave: a signal-to-noise ratio of 1 dB.
     public static let leastSignalQuality = 0.5
     /// The least time of a pulse window that can be judged, in nanoseconds: one clip is no more than one heartbeat.
     public static let leastJudgedNanoseconds: Int64 = 3_000_000_000

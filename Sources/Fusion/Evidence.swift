@@ -5,6 +5,19 @@ public enum Lane: String, Sendable, Codable, CaseIterable, CustomStringConvertib
     public var description: String { rawValue }
 }
 
+/// What logits become this person's own with.
+public struct PersonalEvidence: Sendable, Equatable, Codable {
+    /// Positive, neutral, negative, before what is usual for this person is taken off.
+    public let relativeLogits: [Float]
+    /// The model's constants.
+    public let baseline: PersonalBaseline
+
+    public init(relativeLogits: [Float], baseline: PersonalBaseline) {
+        self.relativeLogits = relativeLogits
+        self.baseline = baseline
+    }
+}
+
 /// What a voice window holds: its speech part, classified. Windows without speech are covered, and send no evidence.
 public struct VoiceEvidence: Sendable, Equatable, Codable {
     /// The content number of the voice window: it identifies this evidence.
@@ -15,25 +28,12 @@ public struct VoiceEvidence: Sendable, Equatable, Codable {
     /// Positive, neutral, negative, before softmax.
     public let logits: [Float]
     /// Of networks that are made for a personal baseline; nil for others.
-    public let personal: Personal?
+    public let personal: PersonalEvidence?
     /// Mean level of the speech part in dB relative to full scale, at most 0 for unclipped sound.
     public let energyDBFS: Float
 
-    /// What the logits become this person's own with.
-    public struct Personal: Sendable, Equatable, Codable {
-        /// Positive, neutral, negative, before what is usual for this person is taken off.
-        public let relativeLogits: [Float]
-        /// The network's constants.
-        public let baseline: PersonalBaseline
-
-        public init(relativeLogits: [Float], baseline: PersonalBaseline) {
-            self.relativeLogits = relativeLogits
-            self.baseline = baseline
-        }
-    }
-
     public init(
-        index: Int64, startNanoseconds: Int64, endNanoseconds: Int64, logits: [Float], personal: Personal? = nil, energyDBFS: Float
+        index: Int64, startNanoseconds: Int64, endNanoseconds: Int64, logits: [Float], personal: PersonalEvidence? = nil, energyDBFS: Float
     ) {
         self.index = index
         self.startNanoseconds = startNanoseconds
@@ -88,10 +88,12 @@ public struct PulseEvidence: Sendable, Equatable, Codable {
     public let signalQuality: Double
     /// Positive, neutral, negative, before softmax; nil where unknown, or without a pulse classifier.
     public let logits: [Float]?
+    /// Of models that set the pulse against what is usual for the person; nil for others.
+    public let personal: PersonalEvidence?
 
     public init(
         index: Int64, startNanoseconds: Int64, endNanoseconds: Int64, heartRateBPM: Double?, confidence: Double,
-        signalQuality: Double, logits: [Float]?
+        signalQuality: Double, logits: [Float]?, personal: PersonalEvidence? = nil
     ) {
         self.index = index
         self.startNanoseconds = startNanoseconds
@@ -100,6 +102,7 @@ public struct PulseEvidence: Sendable, Equatable, Codable {
         self.confidence = confidence
         self.signalQuality = signalQuality
         self.logits = logits
+        self.personal = personal
     }
 }
 

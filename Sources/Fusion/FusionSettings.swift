@@ -6,7 +6,7 @@ public struct FusionSettings: Sendable, Equatable, Codable {
     public let frameReachNanoseconds: Int64
     /// Times past this are refused: a guard against corrupt timestamps, in nanoseconds, 1 s to 1 year.
     public let maximumSessionNanoseconds: Int64
-    /// Whether voice logits are set against what is usual for the person, where the network is made for it.
+    /// Whether logits of voice and pulse are set against what is usual for the person, where the model is made for it.
     public let usesPersonalBaseline: Bool
     /// How far back, in media time, windows can still be amended when a lane that was given up as missing delivers
     /// after all. All evidence of this long is kept while a lane is missing. 0: never amend. At most 1 h.

@@ -4,7 +4,8 @@ struct TimelineEngine: Sendable {
     let session: String
     private let faceWeight: Double
     private let usesPersonalBaseline: Bool
-    private var person = PersonalSpeech()
+    private var voice = PersonalMean()
+    private var heart = PersonalMean()
     private var emotion: EmotionMerger
     private var pulse = PulseMerger()
     private var emotionAlongside = EmotionAlongside()
@@ -25,7 +26,7 @@ struct TimelineEngine: Sendable {
     mutating func take(from inbox: inout Inbox, frontiers: Frontiers, history: inout AmendmentHistory) {
         while var part = inbox.removeVoice(before: frontiers.voice) {
             history.retain(part)
-            if usesPersonalBaseline { part.personalise(&person) }
+            if usesPersonalBaseline { part.personalise(&voice) }
             emotion.append(part)
         }
         emotion.closeVoice(before: frontiers.voice)
@@ -34,8 +35,9 @@ struct TimelineEngine: Sendable {
             history.retain(frame)
             seconds.add(frame, speakingFor: emotion.append(frame))
         }
-        while let clip = inbox.removePulse(before: frontiers.pulse) {
+        while var clip = inbox.removePulse(before: frontiers.pulse) {
             history.retain(clip)
+            clip.personalise(&heart, isUsed: usesPersonalBaseline)
             pulse.append(clip)
             seconds.add(clip)
         }

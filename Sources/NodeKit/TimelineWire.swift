@@ -20,13 +20,13 @@ extension VoiceEvidence {
             index: index, startNanoseconds: window.speech.startNanoseconds, endNanoseconds: window.speech.endNanoseconds,
             logits: window.speech.logits,
             personal: window.speech.hasBaseline
-                ? Personal(relativeLogits: window.speech.relativeLogits, baseline: PersonalBaseline(window.speech.baseline)) : nil,
+                ? PersonalEvidence(relativeLogits: window.speech.relativeLogits, baseline: PersonalBaseline(window.speech.baseline)) : nil,
             energyDBFS: window.speech.energyDbfs)
     }
 }
 
 extension PersonalBaseline {
-    package init(_ baseline: Adreact_V1_VoiceWindow.Baseline) {
+    package init(_ baseline: Adreact_V1_Baseline) {
         self.init(
             populationMeanRelativeLogits: baseline.populationMeanRelativeLogits, bias: baseline.bias,
             shrinkageWindows: baseline.shrinkageWindows, mixingWindows: baseline.mixingWindows)
@@ -48,7 +48,9 @@ extension PulseEvidence {
         self.init(
             index: index, startNanoseconds: clip.startNanoseconds, endNanoseconds: clip.endNanoseconds,
             heartRateBPM: clip.hasHeartRateBpm ? clip.heartRateBpm : nil, confidence: clip.confidence,
-            signalQuality: clip.signalQuality, logits: clip.logits.isEmpty ? nil : clip.logits)
+            signalQuality: clip.signalQuality, logits: clip.logits.isEmpty ? nil : clip.logits,
+            personal: clip.hasBaseline
+                ? PersonalEvidence(relativeLogits: clip.relativeLogits, baseline: PersonalBaseline(clip.baseline)) : nil)
     }
 }
 

@@ -102,8 +102,8 @@ public struct PulseAnalyzer: Sendable {
             clip.signalQuality = estimate.signalQuality
             clip.unknownReason = estimate.unknownReason
             clip.estimate = estimate
-            if estimate.heartRateBPM != nil, end - start == clipNanoseconds, let classifier {
-                clip.logits = try classifier.logits(wave: estimate.wave, rateHz: settings.gridRateHz)
+            if let rate = estimate.heartRateBPM, end - start == clipNanoseconds, let classifier {
+                clip.logits = try classifier.judge(heartRateBPM: rate, wave: estimate.wave, rateHz: settings.gridRateHz)
             }
         }
         return clip
@@ -123,9 +123,9 @@ public struct PulseClip: Sendable, Equatable {
     public var confidence = 0.0
     /// How clean the wave is, 0...1.
     public var signalQuality = 0.0
-    /// Of the classes positive, neutral, negative. nil without a classifier, where the heart rate is unknown, and where
-    /// the clip does not hold a single clean pulse.
-    public var logits: [Float]?
+    /// nil without a classifier, where the heart rate is unknown, and where the clip cannot be judged (the single-pulse network: where
+    /// it does not hold a single clean pulse).
+    public var logits: PulseLogits?
     /// Set exactly when `heartRateBPM` is nil.
     public var unknownReason: PulseUnknownReason?
     /// What the heart rate was judged by; nil if there was not enough skin.

@@ -7,7 +7,7 @@ import Inference
 public final class NetworkClassifier: VoiceClassifier {
     /// What the model folder says about itself.
     public let card: ModelCard
-    public let baseline: VoiceBaseline?
+    public let baseline: ModelBaseline?
 
     private let model: CompiledModel
     private let makeFrontEnd: () throws -> VoiceFrontEnd
@@ -151,7 +151,7 @@ public struct VoiceModelSettings: Sendable, Equatable, Decodable {
     public var windowSamples: Int
     public var features: Features
     /// Of networks with a personal baseline.
-    public var baseline: VoiceBaseline?
+    public var baseline: ModelBaseline?
 
     private enum CodingKeys: CodingKey { case sampleRateHz, windowSamples, features, mfcc, logMel, baseline }
 
@@ -159,7 +159,7 @@ public struct VoiceModelSettings: Sendable, Equatable, Decodable {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         sampleRateHz = try container.decode(Int.self, forKey: .sampleRateHz)
         windowSamples = try container.decode(Int.self, forKey: .windowSamples)
-        baseline = try container.decodeIfPresent(VoiceBaseline.self, forKey: .baseline)
+        baseline = try container.decodeIfPresent(ModelBaseline.self, forKey: .baseline)
         switch try container.decode(String.self, forKey: .features) {
         case "mfcc": features = .mfcc(try container.decode(CepstralSettings.self, forKey: .mfcc))
         case "logMel": features = .logMel(try container.decode(LogMelSettings.self, forKey: .logMel))

@@ -1,9 +1,11 @@
+import Inference
+
 import Foundation
 
 /// Turns speech into logits in two steps, so that the windows of a batch share one call of the network.
 public protocol VoiceClassifier: AnyObject {
     /// The constants of its personal baseline; nil for a network without one.
-    var baseline: VoiceBaseline? { get }
+    var baseline: ModelBaseline? { get }
 
     /// What makes features of the windows of one stream.
     func makeExtractor() throws -> any VoiceFeatureExtractor
@@ -23,7 +25,7 @@ public protocol VoiceFeatureExtractor: AnyObject {
 }
 
 extension VoiceClassifier {
-    public var baseline: VoiceBaseline? { nil }
+    public var baseline: ModelBaseline? { nil }
 }
 
 /// What a network says of one window, in the order of `VoiceClass`.
@@ -36,31 +38,6 @@ public struct VoiceLogits: Sendable, Equatable {
     public init(plain: [Float], relative: [Float]? = nil) {
         self.plain = plain
         self.relative = relative
-    }
-}
-
-/// The constants with which relative logits become a person's own. The formula is `PersonalBaseline`'s, in Fusion.
-public struct VoiceBaseline: Sendable, Equatable, Decodable {
-    /// Three: the relative logits of people in general.
-    public var populationMeanRelativeLogits: [Float]
-    /// Three, added to the relative logits once what is usual has been taken off.
-    public var bias: [Float]
-    /// Windows of speech whose mean weighs as much as the population's.
-    public var shrinkageWindows: Float
-    /// Windows of speech at which personal and plain logits weigh the same.
-    public var mixingWindows: Float
-
-    public init(populationMeanRelativeLogits: [Float], bias: [Float], shrinkageWindows: Float, mixingWindows: Float) {
-        self.populationMeanRelativeLogits = populationMeanRelativeLogits
-        self.bias = bias
-        self.shrinkageWindows = shrinkageWindows
-        self.mixingWindows = mixingWindows
-    }
-
-    var isValid: Bool {
-        populationMeanRelativeLogits.count == VoiceClass.allCases.count && bias.count == VoiceClass.allCases.count
-            && (populationMeanRelativeLogits + bias).allSatisfy(\.isFinite)
-            && (0...1e9).contains(shrinkageWindows) && (0...1e9).contains(mixingWindows)
     }
 }
 

@@ -35,7 +35,7 @@ public struct SpeechResult: Sendable, Equatable {
     /// Three, in the order of `VoiceClass`, already divided by the model's temperature.
     public var logits: [Float]
     /// Three more of networks that are made for a personal baseline: what they make of the speech before what is usual for
-    /// this person is taken off (`VoiceBaseline`). Nil for other networks.
+    /// this person is taken off (`ModelBaseline`). Nil for other networks.
     public var relativeLogits: [Float]?
     /// Softmax of `logits`.
     public var probabilities: [Float]

@@ -73,8 +73,8 @@ public nonisolated struct Adreact_V1_VoiceWindow: Sendable {
     public var relativeLogits: [Float] = []
 
     /// absent: none
-    public var baseline: Adreact_V1_VoiceWindow.Baseline {
-      get {_baseline ?? Adreact_V1_VoiceWindow.Baseline()}
+    public var baseline: Adreact_V1_Baseline {
+      get {_baseline ?? Adreact_V1_Baseline()}
       set {_baseline = newValue}
     }
     /// Returns true if `baseline` has been explicitly set.
@@ -86,33 +86,34 @@ public nonisolated struct Adreact_V1_VoiceWindow: Sendable {
 
     public init() {}
 
-    fileprivate var _baseline: Adreact_V1_VoiceWindow.Baseline? = nil
-  }
-
-  /// The network's constants for it. In every window, so that a window needs no other message to be understood.
-  public nonisolated struct Baseline: Sendable {
-    // SwiftProtobuf.Message conformance is added in an extension below. See the
-    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-    // methods supported on all messages.
-
-    /// 3
-    public var populationMeanRelativeLogits: [Float] = []
-
-    /// 3
-    public var bias: [Float] = []
-
-    public var shrinkageWindows: Float = 0
-
-    public var mixingWindows: Float = 0
-
-    public var unknownFields = SwiftProtobuf.UnknownStorage()
-
-    public init() {}
+    fileprivate var _baseline: Adreact_V1_Baseline? = nil
   }
 
   public init() {}
 
   fileprivate var _speech: Adreact_V1_VoiceWindow.Speech? = nil
+}
+
+/// A model's constants for setting its relative logits against what is usual for a person. In every message that needs them, so that
+/// it needs no other to be understood.
+public nonisolated struct Adreact_V1_Baseline: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 3
+  public var populationMeanRelativeLogits: [Float] = []
+
+  /// 3
+  public var bias: [Float] = []
+
+  public var shrinkageWindows: Float = 0
+
+  public var mixingWindows: Float = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 public nonisolated struct Adreact_V1_FaceFrame: Sendable {
@@ -351,11 +352,25 @@ public nonisolated struct Adreact_V1_PulseClip: Sendable {
 
   public var unknownReason: String = String()
 
+  /// Of models with a personal baseline, 3: before what is usual for the viewer is taken off.
+  public var relativeLogits: [Float] = []
+
+  /// absent: none
+  public var baseline: Adreact_V1_Baseline {
+    get {_baseline ?? Adreact_V1_Baseline()}
+    set {_baseline = newValue}
+  }
+  /// Returns true if `baseline` has been explicitly set.
+  public var hasBaseline: Bool {self._baseline != nil}
+  /// Clears the value of `baseline`. Subsequent reads from it will return its default value.
+  public mutating func clearBaseline() {self._baseline = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _heartRateBpm: Double? = nil
+  fileprivate var _baseline: Adreact_V1_Baseline? = nil
 }
 
 public nonisolated struct Adreact_V1_TimelineWindow: @unchecked Sendable {
@@ -745,8 +760,8 @@ nonisolated extension Adreact_V1_VoiceWindow.Speech: SwiftProtobuf.Message, Swif
   }
 }
 
-nonisolated extension Adreact_V1_VoiceWindow.Baseline: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = Adreact_V1_VoiceWindow.protoMessageName + ".Baseline"
+nonisolated extension Adreact_V1_Baseline: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Baseline"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}population_mean_relative_logits\0\u{1}bias\0\u{3}shrinkage_windows\0\u{3}mixing_windows\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
@@ -780,7 +795,7 @@ nonisolated extension Adreact_V1_VoiceWindow.Baseline: SwiftProtobuf.Message, Sw
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Adreact_V1_VoiceWindow.Baseline, rhs: Adreact_V1_VoiceWindow.Baseline) -> Bool {
+  public static func ==(lhs: Adreact_V1_Baseline, rhs: Adreact_V1_Baseline) -> Bool {
     if lhs.populationMeanRelativeLogits != rhs.populationMeanRelativeLogits {return false}
     if lhs.bias != rhs.bias {return false}
     if lhs.shrinkageWindows != rhs.shrinkageWindows {return false}
@@ -1108,7 +1123,7 @@ nonisolated extension Adreact_V1_FaceFrame.Pose: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Adreact_V1_PulseClip: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".PulseClip"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}start_nanoseconds\0\u{3}end_nanoseconds\0\u{3}heart_rate_bpm\0\u{1}confidence\0\u{3}signal_quality\0\u{1}logits\0\u{3}unknown_reason\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}start_nanoseconds\0\u{3}end_nanoseconds\0\u{3}heart_rate_bpm\0\u{1}confidence\0\u{3}signal_quality\0\u{1}logits\0\u{3}unknown_reason\0\u{3}relative_logits\0\u{1}baseline\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1123,6 +1138,8 @@ nonisolated extension Adreact_V1_PulseClip: SwiftProtobuf.Message, SwiftProtobuf
       case 5: try { try decoder.decodeSingularDoubleField(value: &self.signalQuality) }()
       case 6: try { try decoder.decodeRepeatedFloatField(value: &self.logits) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.unknownReason) }()
+      case 8: try { try decoder.decodeRepeatedFloatField(value: &self.relativeLogits) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._baseline) }()
       default: break
       }
     }
@@ -1154,6 +1171,12 @@ nonisolated extension Adreact_V1_PulseClip: SwiftProtobuf.Message, SwiftProtobuf
     if !self.unknownReason.isEmpty {
       try visitor.visitSingularStringField(value: self.unknownReason, fieldNumber: 7)
     }
+    if !self.relativeLogits.isEmpty {
+      try visitor.visitPackedFloatField(value: self.relativeLogits, fieldNumber: 8)
+    }
+    try { if let v = self._baseline {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1165,6 +1188,8 @@ nonisolated extension Adreact_V1_PulseClip: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.signalQuality != rhs.signalQuality {return false}
     if lhs.logits != rhs.logits {return false}
     if lhs.unknownReason != rhs.unknownReason {return false}
+    if lhs.relativeLogits != rhs.relativeLogits {return false}
+    if lhs._baseline != rhs._baseline {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

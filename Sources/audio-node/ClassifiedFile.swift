@@ -1,5 +1,6 @@
 import Foundation
 import Fusion
+import Inference
 import Voice
 
 /// What `audio-node classify` says of one file.
@@ -17,7 +18,7 @@ struct ClassifiedFile: Encodable {
     /// - Parameters:
     ///   - personal: the network's personal baseline, nil to do without.
     ///   - person: what has been heard of the person.
-    init(_ file: String, _ windows: [VoiceWindow], personal: PersonalBaseline?, person: PersonalSpeech?) {
+    init(_ file: String, _ windows: [VoiceWindow], personal: PersonalBaseline?, person: PersonalMean?) {
         self.file = file
         var sum = [Double](repeating: 0, count: VoiceClass.allCases.count)
         var heard = 0
@@ -63,7 +64,7 @@ struct ClassifiedFile: Encodable {
 
 extension PersonalBaseline {
     /// The constants of a network.
-    init(_ baseline: VoiceBaseline) {
+    init(_ baseline: ModelBaseline) {
         self.init(
             populationMeanRelativeLogits: baseline.populationMeanRelativeLogits, bias: baseline.bias,
             shrinkageWindows: baseline.shrinkageWindows, mixingWindows: baseline.mixingWindows)

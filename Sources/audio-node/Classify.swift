@@ -130,7 +130,7 @@ private final class OrderedOutput: Sendable {
     /// All files are there.
     func finish() {
         state.withLock { state in
-            var person = PersonalSpeech()
+            var person = PersonalMean()
             for position in files.indices {
                 guard case .windows(let windows)? = state.early[position] else { continue }
                 person.beginClip()
@@ -144,7 +144,7 @@ private final class OrderedOutput: Sendable {
         }
     }
 
-    private func printReady(_ state: inout State, person: PersonalSpeech?) {
+    private func printReady(_ state: inout State, person: PersonalMean?) {
         while let next = state.early.removeValue(forKey: state.printed) {
             switch next {
             case .windows(let windows):

@@ -127,7 +127,14 @@ final class PulseProducer: EvidenceProducer {
                 if let rate = clip.heartRateBPM { $0.heartRateBpm = rate }
                 $0.confidence = clip.confidence
                 $0.signalQuality = clip.signalQuality
-                $0.logits = clip.logits ?? []
+                $0.logits = clip.logits?.plain ?? []
+                if let relative = clip.logits?.relative, let baseline = classifier?.baseline {
+                    $0.relativeLogits = relative
+                    $0.baseline.populationMeanRelativeLogits = baseline.populationMeanRelativeLogits
+                    $0.baseline.bias = baseline.bias
+                    $0.baseline.shrinkageWindows = baseline.shrinkageWindows
+                    $0.baseline.mixingWindows = baseline.mixingWindows
+                }
                 $0.unknownReason = clip.unknownReason?.rawValue ?? ""
             }
             nextSequence = UInt64(clip.index) + 1

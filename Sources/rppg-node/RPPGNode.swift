@@ -21,7 +21,7 @@ struct RPPGNode: AsyncParsableCommand {
         @Option(help: "Work on this file alone, and print pulse clips as JSON Lines.")
         var input: String?
         @Option(help: "Pulse model: a folder, or a name in Models.")
-        var model = "pulse"
+        var model = "pulse-heart-rate"
         @Option(help: "What the pulse network computes in: f32 (the reference), bf16, or auto (bf16 where it is faster).")
         var precision = Precision.f32
         @Option(
@@ -37,7 +37,7 @@ struct RPPGNode: AsyncParsableCommand {
 
         func run() async throws {
             let classifier = try NodeProcess.opening {
-                try PPGNetwork(folder: ModelFolder.load(ModelPaths.folder(model)), precision: precision)
+                try pulseClassifier(folder: ModelFolder.load(ModelPaths.folder(model)), precision: precision)
             }
             let network = try waveModel.map { path in
                 try NodeProcess.opening { try FaceWaveNetwork(folder: ModelFolder.load(ModelPaths.folder(path))) }

@@ -2,7 +2,7 @@ import Foundation
 import Fusion
 import Testing
 
-/// The figures are worked out by hand from the formula in the documentation of `PersonalSpeech`.
+/// The figures are worked out by hand from the formula in the documentation of `PersonalMean`.
 @Suite struct PersonalBaselineTests {
     private let baseline = PersonalBaseline(
         populationMeanRelativeLogits: [0.5, 0, 0], bias: [0, 0.25, 0], shrinkageWindows: 1, mixingWindows: 3)
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func `of several clips of one person, times begin anew with each`() {
-        var person = PersonalSpeech()
+        var person = PersonalMean()
         for relative in [[2, 0, 0], [0, 0, 2]] as [[Float]] {
             person.beginClip()
             person.add(relativeLogits: relative, startNanoseconds: 0, endNanoseconds: 10)
@@ -78,8 +78,54 @@ import Testing
         }
     }
 
+    /// A pulse model that sets the heart rate against its mean so far: its relative logit of stress is the rate over 10.
+    private func pulse(_ index: Int64, bpm: Double?, relative: [Float]? = nil) -> PulseEvidence {
+        PulseEvidence(
+            index: index, startNanoseconds: nanoseconds(Double(index)), endNanoseconds: nanoseconds(Double(index + 1)), heartRateBPM: bpm,
+            confidence: 1, signalQuality: 1, logits: bpm == nil ? nil : [-30, 0, -1],
+            personal: bpm.map {
+                .init(
+                    relativeLogits: relative ?? [0, 0, Float($0 / 10)],
+                    baseline: PersonalBaseline(populationMeanRelativeLogits: [0, 0, 7], bias: [-30, 0, 0.5], shrinkageWindows: 0, mixingWindows: 2))
+            })
+    }
+
+    private func rows(_ evidence: [PulseEvidence], settings: FusionSettings = .init()) throws -> [SecondRow] {
+        var fusion = FusionState(session: "s", settings: settings)
+        for clip in evidence.reversed() { try fusion.add(clip) }
+        let end = nanoseconds(Double(evidence.count))
+        var events = try fusion.cover(.pulse, startNanoseconds: 0, endNanoseconds: end)
+        for lane in Lane.allCases { events += try fusion.endLane(lane, trackEndNanoseconds: lane == .pulse ? end : 0, present: lane == .pulse) }
+        return (events + (try fusion.endSession(endNanoseconds: end))).rows
+    }
+
+    @Test func `a heart rate is set against its mean so far, seconds without one left out`() throws {
+        let found = try rows([pulse(0, bpm: 60), pulse(1, bpm: nil), pulse(2, bpm: 80)])
+        // n = 1: the rate is its own mean. n = 2: mean 7, a = 1 / 2.
+        let expected = [softmax([-30, 0, -1 + (0.5 + 1) / 3]), nil, softmax([-30, 0, (-1 + 8 - 7 + 0.5) / 2])]
+        #expect(found.count == 3)
+        for (row, expected) in zip(found, expected) {
+            let probabilities = row.pulse?.probabilities.map { p in Emotion.allCases.map { p[$0] } }
+            #expect((probabilities == nil) == (expected == nil))
+            for (probability, value) in zip(probabilities ?? [], expected ?? []) { #expect(abs(probability - value) < 1e-6) }
+        }
+    }
+
+    @Test func `without a baseline such a pulse has no label, but keeps its heart rate`() throws {
+        let found = try rows([pulse(0, bpm: 60), pulse(1, bpm: 80)], settings: FusionSettings(usesPersonalBaseline: false))
+        #expect(found.map { $0.pulse?.probabilities } == [nil, nil])
+        #expect(found.map { $0.pulse?.heartRateBPM } == [60, 80])
+    }
+
+    @Test func `relative logits of a pulse that make no sense are refused`() {
+        var fusion = FusionState(session: "s")
+        for relative in [[0, .nan, 0], [0], []] as [[Float]] {
+            #expect(throws: FusionError.self) { try fusion.add(pulse(0, bpm: 60, relative: relative)) }
+        }
+    }
+
     @Test func `of nobody, the logits are the plain ones`() {
-        #expect(PersonalSpeech().logits(plain: [1, 2, 3], relative: [9, 9, 9], baseline) == [1, 2, 3])
+        #expect(PersonalMean().logits(plain: [1, 2, 3], relative: [9, 9, 9], baseline) == [1, 2, 3])
     }
 
     @Test(arguments: [

@@ -52,26 +52,45 @@ struct ReferenceFusion {
         }
         return inTimeOrder.indices.map { position in
             let part = inTimeOrder[position]
-            var logits = part.logits.map(Double.init)
-            if let personal = part.personal, scenario.settings.usesPersonalBaseline {
-                var windows = 0.0
-                var sum = [0.0, 0.0, 0.0]
-                for i in 0...position {
-                    let (start, end) = (inTimeOrder[i].startNanoseconds, inTimeOrder[i].endNanoseconds)
-                    let earlier = inTimeOrder[..<i].map(\.endNanoseconds).max() ?? start
-                    let share = Double(max(0, end - max(start, earlier))) / Double(end - start)
-                    windows += share
-                    for c in 0..<3 { sum[c] += share * Double(inTimeOrder[i].personal?.relativeLogits[c] ?? 0) }
-                }
-                let (k, m) = (Double(personal.baseline.shrinkageWindows), Double(personal.baseline.mixingWindows))
-                let a = windows / (windows + m)
-                for c in 0..<3 {
-                    let usual = (k * Double(personal.baseline.populationMeanRelativeLogits[c]) + sum[c]) / (k + windows)
-                    let own = Double(personal.relativeLogits[c]) - usual + Double(personal.baseline.bias[c])
-                    logits[c] = (1 - a) * logits[c] + a * own
-                }
+            let known = inTimeOrder[...position].compactMap { other in
+                other.personal.map { (other.startNanoseconds, other.endNanoseconds, $0.relativeLogits) }
             }
+            let logits = part.personal != nil && scenario.settings.usesPersonalBaseline
+                ? own(plain: part.logits, part.personal, known) : part.logits.map(Double.init)
             return Part(startNanoseconds: part.startNanoseconds, endNanoseconds: part.endNanoseconds, logits: logits)
+        }
+    }
+
+    /// The pulse clips in time order with the logits that count; nil where there are none.
+    static func personalisedPulse(_ scenario: Scenario) -> [(clip: PulseEvidence, logits: [Double]?)] {
+        let inTimeOrder = scenario.pulse.sorted { $0.startNanoseconds < $1.startNanoseconds }
+        return inTimeOrder.indices.map { position in
+            let clip = inTimeOrder[position]
+            guard let plain = clip.logits, clip.personal != nil else { return (clip, clip.logits?.map(Double.init)) }
+            guard scenario.settings.usesPersonalBaseline else { return (clip, nil) }
+            let known = inTimeOrder[...position].compactMap { other in
+                other.logits == nil ? nil : other.personal.map { (other.startNanoseconds, other.endNanoseconds, $0.relativeLogits) }
+            }
+            return (clip, own(plain: plain, clip.personal, known))
+        }
+    }
+
+    /// - Parameter known: The person's windows up to and with this one, in time order.
+    static func own(plain: [Float], _ personal: PersonalEvidence?, _ known: [(start: Int64, end: Int64, relative: [Float])]) -> [Double] {
+        guard let personal else { return plain.map(Double.init) }
+        var windows = 0.0
+        var sum = [0.0, 0.0, 0.0]
+        for (i, window) in known.enumerated() {
+            let earlier = known[..<i].map(\.end).max() ?? window.start
+            let share = Double(max(0, window.end - max(window.start, earlier))) / Double(window.end - window.start)
+            windows += share
+            for c in 0..<3 { sum[c] += share * Double(window.relative[c]) }
+        }
+        let (k, m) = (Double(personal.baseline.shrinkageWindows), Double(personal.baseline.mixingWindows))
+        let a = windows / (windows + m)
+        return (0..<3).map { c in
+            let usual = (k * Double(personal.baseline.populationMeanRelativeLogits[c]) + sum[c]) / (k + windows)
+            return (1 - a) * Double(plain[c]) + a * (Double(personal.relativeLogits[c]) - usual + Double(personal.baseline.bias[c]))
         }
     }
 
@@ -138,9 +157,9 @@ struct ReferenceFusion {
     }
 
     func pulseWindows() -> [Window] {
-        var windows: [(start: Int64, end: Int64, logits: [[Float]], clips: [PulseEvidence])] = []
-        for clip in scenario.pulse.sorted(by: { $0.startNanoseconds < $1.startNanoseconds }) {
-            guard let logits = clip.logits else { continue }
+        var windows: [(start: Int64, end: Int64, logits: [[Double]], clips: [PulseEvidence])] = []
+        for (clip, logits) in Self.personalisedPulse(scenario) {
+            guard let logits else { continue }
             if let last = windows.last, clip.startNanoseconds <= last.end, Self.label(last.logits[0]) == Self.label(logits) {
                 windows[windows.count - 1].end = max(last.end, clip.endNanoseconds)
                 windows[windows.count - 1].logits.append(logits)
@@ -172,22 +191,24 @@ struct ReferenceFusion {
 
     func rows() -> [Row] {
         let windows = emotionWindows()
+        let pulse = Self.personalisedPulse(scenario)
         return stride(from: 0, to: scenario.sessionEnd, by: 1_000_000_000).map { start in
             let end = min(start + 1_000_000_000, scenario.sessionEnd)
             func overlap(_ from: Int64, _ to: Int64) -> Double { Double(max(0, min(to, end) - max(from, start))) }
             let here = windows.filter { overlap($0.start, $0.end) > 0 }
-            let clips = scenario.pulse.filter { overlap($0.startNanoseconds, $0.endNanoseconds) > 0 }
+            let judged = pulse.filter { overlap($0.clip.startNanoseconds, $0.clip.endNanoseconds) > 0 }
+            let clips = judged.map(\.clip)
             let length = Double(end - start)
             let probabilities = Self.mean(here.map { ($0.probabilities, overlap($0.start, $0.end)) })
-            let pulse = Self.mean(
-                clips.compactMap { clip in
-                    clip.logits.map { (Self.probabilities([$0]), overlap(clip.startNanoseconds, clip.endNanoseconds)) }
+            let pulseProbabilities = Self.mean(
+                judged.compactMap { clip, logits in
+                    logits.map { (Self.probabilities([$0]), overlap(clip.startNanoseconds, clip.endNanoseconds)) }
                 })
             var contradicts: Bool?
-            if let probabilities, probabilities.contains(where: { $0 >= 0.6 }), let pulse,
-                Self.isGood(pulse, clips.map { ($0, overlap($0.startNanoseconds, $0.endNanoseconds)) })
+            if let probabilities, probabilities.contains(where: { $0 >= 0.6 }), let pulseProbabilities,
+                Self.isGood(pulseProbabilities, clips.map { ($0, overlap($0.startNanoseconds, $0.endNanoseconds)) })
             {
-                contradicts = Self.label(pulse) == 2 && Self.label(probabilities) == 0
+                contradicts = Self.label(pulseProbabilities) == 2 && Self.label(probabilities) == 0
             }
             func share(_ counts: (FaceEvidence) -> Bool) -> Double {
                 spoken.filter { counts($0.frame) }.map { overlap($0.start, $0.frame.ptsNanoseconds) }.reduce(0, +) / length
@@ -203,7 +224,7 @@ struct ReferenceFusion {
                     clips.compactMap { clip in
                         clip.heartRateBPM.map { ([$0], overlap(clip.startNanoseconds, clip.endNanoseconds)) }
                     })?.first,
-                pulseProbabilities: pulse, contradicts: contradicts)
+                pulseProbabilities: pulseProbabilities, contradicts: contradicts)
         }
     }
 

@@ -110,7 +110,13 @@ extension Scenario {
                     heartRateBPM: isKnown ? Double(random.integer(in: 50...110)) : nil,
                     confidence: isKnown ? random.pick([0.25, 0.5, 0.75, 1]) : 0,
                     signalQuality: random.pick([0.25, 0.5, 0.75]),
-                    logits: isKnown && random.chance(0.9) ? random.logits(mood) : nil))
+                    logits: isKnown && random.chance(0.9) ? random.logits(mood) : nil,
+                    personal: isKnown && random.chance(0.5)
+                        ? PersonalEvidence(
+                            relativeLogits: random.logits(mood),
+                            baseline: PersonalBaseline(
+                                populationMeanRelativeLogits: [0, 0, 0.5], bias: [0, 0, 0.25], shrinkageWindows: 2, mixingWindows: 4))
+                        : nil))
         }
     }
 

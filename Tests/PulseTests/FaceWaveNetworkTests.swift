@@ -87,6 +87,28 @@ import Testing
         #expect(estimate.amplitude < 0.05)
     }
 
+    @Test func deepPhysGivesWhatPyTorchGives() throws {
+        let models = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let folder = try ModelFolder.load(models.appending(path: "Models/pulse-deepphys").path())
+        let shape = [31, 36, 36, 3]
+        // As golden/make_deepphys.py draws them.
+        var values: [Float] = []
+        for frame in 0..<shape[0] {
+            for y in 0..<shape[1] {
+                for x in 0..<shape[2] {
+                    for channel in 0..<shape[3] {
+                        values.append(Float(90 + (7 * x + 11 * y + 29 * channel) % 60 + (frame * (frame + 3) + x * y) % 7))
+                    }
+                }
+            }
+        }
+        let steps = try #require(try folder.compile().run([Tensor(shape: shape, values: values)]).first).values
+        let expected = try fixture("deepphys", [Float].self)
+        #expect(steps.count == 30 && expected.count == 30)
+        for (step, golden) in zip(steps, expected) { #expect(abs(step - golden) < 1e-4) }
+        #expect(try FaceWaveNetwork(folder: folder).sidePixels == 36)
+    }
+
     @Test func theSamplerBringsPicturesWhereTheyAreAskedFor() throws {
         var settings = SkinSamplerSettings()
         let face = PaintedFace()

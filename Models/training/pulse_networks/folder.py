@@ -32,6 +32,13 @@ def export(network, pictures, out, *, name, architecture, training, metrics=None
     return difference_when_served(network, pictures, out / "model.onnx")
 
 
+def renew_hash(out):
+    """After a change of the weights' file."""
+    card = json.loads((out / "model.json").read_text())
+    card["sha256"] = hashlib.sha256((out / "model.onnx").read_bytes()).hexdigest()
+    (out / "model.json").write_text(json.dumps(card, indent=2) + "\n")
+
+
 def difference_when_served(network, pictures, path):
     """The largest difference between the network in PyTorch and the file in OpenVINO, as it is served."""
     import openvino

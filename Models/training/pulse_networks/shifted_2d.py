@@ -136,6 +136,23 @@ class ToolboxNetwork(TwoBranches):
         return scaled_derivative(self.derivative(pictures))
 
 
+class DeepPhys(TwoBranches):
+    """DeepPhys as it is trained here: as published, the motion is (next - this) / (next + this) over its standard deviation, cut at 3
+    of them, and the appearance is the picture, standardised. A block is a second: 30 steps need the picture before them."""
+
+    frames = 31
+    cut = 3
+
+    def derivative(self, pictures):
+        """[31, side, side, 3] to the 30 steps, [30, 1]."""
+        motion = relative_differences(pictures)[:-1].clamp(-self.cut, self.cut)
+        appearance = standardised(pictures[:-1], (1, 2, 3))
+        return self.branches(motion.permute(0, 3, 1, 2), appearance.permute(0, 3, 1, 2))
+
+    def forward(self, pictures):
+        return self.derivative(pictures)
+
+
 class EfficientPhys(nn.Module):
     is_derivative = True
     frames = 120

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from . import augmentation
 from .corpora import Clip
 from .features import Features
 from .fine_tuning import balanced_weights
@@ -21,7 +22,7 @@ def functionals(clips: list[Clip], cache: Path) -> np.ndarray:
         smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
         rows = []
         for i, clip in enumerate(clips):
-            rows.append(smile.process_file(str(clip.path)).to_numpy()[0])
+            rows.append(smile.process_signal(augmentation.read(clip.path), augmentation.RATE_HZ).to_numpy()[0])
             if i % 500 == 499:
                 print(f"eGeMAPS: {i + 1} of {len(clips)} clips", flush=True)
         np.save(cache, np.nan_to_num(np.array(rows)))

@@ -95,7 +95,7 @@ struct Analyze: AsyncParsableCommand {
             ("demuxer", ["--jobs", String(jobs)] + about + SessionName.unique(inputs).flatMap { ["--session", $0] } + ["--"] + inputs),
             ("face-node", network(faceModel, hasInt8: true)),
             ("rppg-node", network(pulseModel)),
-            ("audio-node", network(voiceModel) + (gate.map { ["--gate", $0] } ?? [])),
+            ("audio-node", network(voiceModel, hasInt8: voiceModel == nil) + (gate.map { ["--gate", $0] } ?? [])),
         ].map { name, arguments in
             Supervisor.Program(
                 name: name, path: ModelPaths.programs + "/" + name, arguments: arguments,

@@ -11,8 +11,8 @@ struct VoiceOptions: ParsableArguments {
     @Option(help: "What tells speech from other sound: energy, silero or both.")
     var gate = GateChoice.standard
 
-    @Option(help: "What the voice network computes in: f32 (the reference), bf16, or auto (bf16 where it is faster).")
-    var precision = Precision.f32
+    @Option(help: "What the voice network computes in: f32 (the reference), int8 or bf16, or auto (the fastest that it has and the processor computes natively).")
+    var precision = Precision.automatic
 
     /// - Throws: what loading a model throws.
     func makeClassifier() throws -> NetworkClassifier {

@@ -67,6 +67,7 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     private var completed: Set<String> = []
     /// The order in which logs were opened: delivery is fair among sessions and in time order within one.
     private var sessions: OrderedDictionary<String, [LogID]> = [:]
+    private var openedCount = 0
     private var groups: [String: Group<Peer, Payload>] = [:]
     private var members: [Peer: Member] = [:]
 
@@ -85,9 +86,10 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     /// Begins a log. `first` is the number of its first entry. Opening it again (a session read anew) is ignored.
     public mutating func open(_ id: LogID, first: UInt64 = 0, info: Payload) -> [Action] {
         guard logs[id] == nil, !finished.contains(id) else { return [] }
-        logs[id] = StoredLog(first: first, info: info)
+        logs[id] = StoredLog(first: first, info: info, ordinal: openedCount)
+        openedCount += 1
         sessions[id.session, default: []].append(id)
-        return pump()
+        return deliverNews(of: id)
     }
 
     /// Appends entry `sequence`; `next` is the number that follows it. Numbers already written are ignored.
@@ -96,14 +98,16 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
             return [.released(session: id.session, bytes: payload.byteCount)]
         }
         logs[id]?.append(.init(sequence: sequence, next: next ?? sequence + 1, payload: payload))
-        return drop(id) + pump()
+        return drop(id) + deliverNews(of: id)
     }
 
     /// Ends a log.
     public mutating func close(_ id: LogID, end: Payload) -> [Action] {
         guard logs[id] != nil, logs[id]?.end == nil else { return [] }
         logs[id]?.end = end
-        return drop(id) + pump()
+        let released = drop(id)
+        // Whoever had a log that is gone has room for another.
+        return released + (logs[id] == nil ? pump() : deliverNews(of: id))
     }
 
     /// No further log of this session will be opened: once all of them are closed and read, it is over.
@@ -122,6 +126,7 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
             bytes += logs.removeValue(forKey: id)?.byteCount ?? 0
             for peer in members.keys { members[peer]?.cursors[id] = nil }
         }
+        for peer in members.keys { members[peer]?.doneBefore[session] = nil }
         for name in groups.keys { groups[name]?.forget(session: session) }
         finished = finished.filter { $0.session != session }
         return bytes > 0 ? [.released(session: session, bytes: bytes)] : []
@@ -168,7 +173,7 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
             guard bytes > 0 else { return [] }
             // Saturating: a hostile peer may send any number.
             members[peer]?.grant(bytes)
-            return pump()
+            return deliverTo([peer])
         case .acknowledge(let id, let next, let resend):
             return acknowledge(id, next, resend, peer)
         }
@@ -254,7 +259,10 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         guard members.count < settings.maximumMembers, groups[wanted.group] != nil || groups.count < settings.maximumGroups else {
             return [.refused("a subscription of group '\(wanted.group)': there are \(members.count) readers in \(groups.count) groups already")]
         }
-        if wanted.fromStart { groups[wanted.group]?.acknowledged = [:] }
+        if wanted.fromStart {
+            groups[wanted.group]?.acknowledged = [:]
+            for other in groups[wanted.group]?.peers ?? [] { members[other]?.doneBefore = [:] }
+        }
         members[peer] = Member(wanted: wanted, lastHeard: now)
         groups[wanted.group, default: Group()].peers.append(peer)
         return (wanted.fromStart && !wanted.isAnonymous ? [.rewound(group: wanted.group)] : []) + pump()
@@ -279,6 +287,7 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         let isNews = position > known && !member.wanted.isAnonymous && !isRequired(name)
         if resend {
             members[peer]?.cursors[id] = Cursor(announced: false, next: position)
+            members[peer]?.doneBefore[id.session] = nil
         } else if let cursor = member.cursors[id] {
             members[peer]?.cursors[id]?.next = max(cursor.next, position)
         }
@@ -287,7 +296,9 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
             releaseShares(of: id.session, in: name)
         }
         let news: [Action] = isNews ? [.moved(GroupPlace(group: name, log: id, next: position))] : []
-        return news + drop(id) + endIfRead(id.session) + pump()
+        let released = drop(id) + endIfRead(id.session)
+        // What one group has read changes nothing for the others, unless it is gone with that: who had it has room for another.
+        return news + released + (logs[id] == nil ? pump() : deliverTo(groups[name]?.peers ?? []))
     }
 
     private func isRead(_ id: LogID, by group: String) -> Bool {
@@ -329,8 +340,10 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     /// Whole sessions that a group has read are nobody's any more: their readers have room for others.
     private mutating func releaseShares(of session: String, in group: String) {
         guard completed.contains(session) else { return }
-        let unread = (sessions[session] ?? []).filter { !isRead($0, by: group) }
-        groups[group]?.release(session: session, except: Set(unread.map(\.track)))
+        for track in groups[group]?.sharedTracks(of: session) ?? []
+        where sessions[session]?.contains(where: { $0.track == track && !isRead($0, by: group) }) != true {
+            groups[group]?.release(session: session, track: track)
+        }
     }
 
     private mutating func endIfRead(_ session: String) -> [Action] {
@@ -339,11 +352,38 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     }
 
     /// Sends all that may be sent: to every member, round after round over the sessions, within its credit.
+    ///
+    /// After every event all that may be sent has been. So where an event can only matter to some members, or to one log, no more
+    /// than these are looked at: a long recording has thousands of logs, and as many events as packets.
     private mutating func pump() -> [Action] {
         var actions: [Action] = []
         for name in groups.keys.sorted() {
             guard let peers = groups[name]?.peers else { continue }
             for peer in peers { deliver(to: peer, of: name, &actions) }
+        }
+        return actions
+    }
+
+    private mutating func deliverTo(_ peers: [Peer]) -> [Action] {
+        var actions: [Action] = []
+        for peer in peers {
+            if let name = members[peer]?.wanted.group { deliver(to: peer, of: name, &actions) }
+        }
+        return actions
+    }
+
+    /// After something was written to this log.
+    private mutating func deliverNews(of id: LogID) -> [Action] {
+        var actions: [Action] = []
+        for name in groups.keys.sorted() {
+            for peer in groups[name]?.peers ?? [] where members[peer]?.wanted.tracks.contains(id.track) == true {
+                if members[peer]?.wanted.sharing == .everything {
+                    // A new log of a session can open the others to them anew.
+                    deliver(to: peer, of: name, &actions)
+                } else {
+                    while members[peer]?.mayReceive == true, isNext(id, for: peer, in: name), sendOne(id, to: peer, of: name, &actions) {}
+                }
+            }
         }
         return actions
     }
@@ -367,17 +407,35 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
         // a member that takes over half-way must see how each of them ended.
         let repeats = member.wanted.sharing == .everything
             && ids.contains { member.wanted.tracks.contains($0.track) && !isRead($0, by: group) }
-        for id in ids where member.wanted.tracks.contains(id.track) {
-            if !repeats, isRead(id, by: group) { continue }
-            switch member.wanted.sharing {
-            case .everything: break
-            case .sessions, .segments:
-                guard groups[group]?.claim(id, for: peer, sharing: member.wanted.sharing, limit: settings.segmentsPerMember) == true
-                else { continue }
-            }
-            if hasMore(id, for: peer) { return id }
+        if member.wanted.sharing == .everything {
+            return ids.first { member.wanted.tracks.contains($0.track) && isNext($0, for: peer, in: group, repeats: repeats) }
+        }
+        // What lies before this has been sent to the end, or read by the group: it is not looked at again with every packet.
+        let start = ids.partitioningIndex { logs[$0]?.ordinal ?? 0 >= member.doneBefore[session] ?? 0 }
+        var isDone = true
+        for id in ids[start...] where member.wanted.tracks.contains(id.track) {
+            if isNext(id, for: peer, in: group) { return id }
+            isDone = isDone && (isRead(id, by: group) || isSent(id, to: peer))
+            if isDone, let log = logs[id] { members[peer]?.doneBefore[session] = log.ordinal + 1 }
         }
         return nil
+    }
+
+    /// Whether this member has been sent all of a log, its end too.
+    private func isSent(_ id: LogID, to peer: Peer) -> Bool {
+        guard let log = logs[id], log.end != nil, let cursor = members[peer]?.cursors[id] else { return false }
+        return cursor.announced && cursor.next > log.next
+    }
+
+    /// Whether this member is to get the next message of a log.
+    private mutating func isNext(_ id: LogID, for peer: Peer, in group: String, repeats: Bool = false) -> Bool {
+        guard let sharing = members[peer]?.wanted.sharing, repeats || !isRead(id, by: group) else { return false }
+        switch sharing {
+        case .everything: break
+        case .sessions, .segments:
+            guard groups[group]?.claim(id, for: peer, sharing: sharing, limit: settings.segmentsPerMember) == true else { return false }
+        }
+        return hasMore(id, for: peer)
     }
 
     private func hasMore(_ id: LogID, for peer: Peer) -> Bool {

@@ -10,14 +10,17 @@ struct StoredLog<Payload: LogPayload>: Sendable {
 
     let first: UInt64
     let info: Payload
+    /// How many logs the publisher had opened before.
+    let ordinal: Int
     private(set) var entries: Deque<Entry> = []
     var end: Payload?
     private(set) var byteCount = 0
     private var dropped: UInt64
 
-    init(first: UInt64, info: Payload) {
+    init(first: UInt64, info: Payload, ordinal: Int) {
         self.first = first
         self.info = info
+        self.ordinal = ordinal
         dropped = first
     }
 
@@ -65,6 +68,8 @@ struct Member: Sendable {
     var lastHeard: Double
     private(set) var creditBytes: Int
     var cursors: [LogID: Cursor] = [:]
+    /// By session: logs of its tracks with a smaller ordinal need not be looked at any more, unless somebody begins anew.
+    var doneBefore: [String: Int] = [:]
 
     init(wanted: Subscription, lastHeard: Double) {
         self.wanted = wanted
@@ -123,8 +128,13 @@ struct Group<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         owner[Share(session: id.session, track: id.track, segment: id.segment)] = nil
     }
 
-    mutating func release(session: String, except tracks: Set<String>) {
-        owner = owner.filter { $0.key.session != session || $0.key.segment != nil || tracks.contains($0.key.track) }
+    /// Tracks of a session that belong to a member as a whole.
+    func sharedTracks(of session: String) -> [String] {
+        owner.keys.filter { $0.session == session && $0.segment == nil }.map(\.track)
+    }
+
+    mutating func release(session: String, track: String) {
+        owner[Share(session: session, track: track, segment: nil)] = nil
     }
 
     /// Nobody will ask for this log again.
@@ -145,5 +155,17 @@ struct Group<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         shed = shed.filter { $0.key.session != session }
         sent = sent.filter { $0.key.session != session }
         owner = owner.filter { $0.key.session != session }
+    }
+}
+
+extension Array {
+    /// Where the elements begin for which `belongs` is true: from there on it is true of all.
+    func partitioningIndex(where belongs: (Element) -> Bool) -> Int {
+        var (low, high) = (startIndex, endIndex)
+        while low < high {
+            let middle = (low + high) / 2
+            if belongs(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 }

@@ -1,9 +1,8 @@
 """AudioNetCT and AudioNetCL by the original's protocol: a random 80/10/10 split of the clips, minority classes filled up with
 changed copies, the best of up to 500 epochs by validation.
 
-The recipe is the original's too, or an improved one: there are changed copies of all classes, of which each epoch shows others, every
-image is changed each time it is shown, pairs of images are mixed (mixup, Zhang et al. 2018, arXiv:1710.09412), and the network that is
-judged is a running mean of the weights.
+The recipe is the original's too, or an improved one: every image is changed each time it is shown, pairs of images are mixed
+(mixup, Zhang et al. 2018, arXiv:1710.09412), and the network that is judged is a running mean of the weights.
 """
 
 import copy
@@ -26,9 +25,8 @@ HELD_OUT_SHARE = 0.1  # for validation, and again for the test
 SIGNAL_TO_NOISE_DB = (15, 30)
 PITCH_SEMITONES = 2
 SETTINGS = {"batch": 128, "learningRate": 1e-3, "weightDecay": 1e-3, "dropout": 0.3}
-IMPROVEMENTS = {"filling": 3, "offset": 0.2, "mixing": 0.3, "averaging": 0.99}
-"""So many times the largest class are there of each, with the copies; deviation of the coefficients' offsets; parameter of the beta
-distribution of the mixing shares; what a step keeps of the mean weights."""
+IMPROVEMENTS = {"offset": 0.2, "mixing": 0.3, "averaging": 0.99}
+"""Deviation of the coefficients' offsets; parameter of the beta distribution of the mixing shares; what a step keeps of the mean weights."""
 STATISTICS_IMAGES = 512
 """So many images tell the batch norms' statistics well enough."""
 TITLES = {"audionet-ct": "AudioNetCT", "audionet-cl": "AudioNetCL"}
@@ -42,16 +40,16 @@ def split(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.nda
     return np.sort(training), np.sort(validation), np.sort(test)
 
 
-def oversampled(clips: list[corpora.Clip], filling: int, folder: Path, seed: int) -> list[corpora.Clip]:
-    """Changed copies, as many as make every class `filling` times as large as the largest. A copy follows from the seed and its number."""
+def oversampled(clips: list[corpora.Clip], folder: Path, seed: int) -> list[corpora.Clip]:
+    """Changed copies, as many as make every class as large as the largest. A copy follows from the seed and its number."""
     if shutil.which("ffmpeg") is None:
         raise SystemExit("ffmpeg is missing: it shifts the pitch of the copies")
     folder.mkdir(parents=True, exist_ok=True)
     by_class = [[clip for clip in clips if clip.label == label] for label in range(len(corpora.LABELS))]
-    wanted = filling * max(map(len, by_class))
+    largest = max(map(len, by_class))
     copies = []
     for label, members in enumerate(by_class):
-        for number in range(wanted - len(members)):
+        for number in range(largest - len(members)):
             generator = np.random.default_rng([seed, label, number])
             source = members[int(generator.integers(len(members)))]
             path = folder / f"{label}-{number:04}-{source.path.stem}.wav"
@@ -116,11 +114,10 @@ def fit(
         torch.set_rng_state(state["torch"])
         history, best = state["history"], state["best"]
         print(f"{architecture}: going on after epoch {len(history)}", flush=True)
-    shown = len(images) // (IMPROVEMENTS["filling"] if improved else 1)
     while len(history) < options["epochs"] and len(history) - best_epoch(history) <= options["patience"]:
         network.train()
         started, total = time.monotonic(), 0.0
-        for rows in torch.randperm(len(images), generator=generator)[:shown].split(SETTINGS["batch"]):
+        for rows in torch.randperm(len(images), generator=generator).split(SETTINGS["batch"]):
             batch, targets = images[rows], torch.nn.functional.one_hot(labels[rows], len(corpora.LABELS)).float()
             if improved:
                 batch, targets = mixed(augment(batch, generator, IMPROVEMENTS["offset"]), targets, options["seed"], len(history), int(rows[0]))
@@ -135,7 +132,7 @@ def fit(
         logits = logits_of(served, validation)
         figures = metrics.evaluate(metrics.softmax(logits), validation_labels)
         history.append({
-            "trainingLoss": total / shown, "validationLoss": loss(logits, validation_labels), "accuracy": figures["accuracy"],
+            "trainingLoss": total / len(images), "validationLoss": loss(logits, validation_labels), "accuracy": figures["accuracy"],
             "macroRecall": figures["uar"]})
         if best_epoch(history) == len(history):
             best = served.state_dict()
@@ -171,11 +168,10 @@ def train(architecture: str, ravdess: Path, audio_node: Path, work: Path, out: P
     clips = corpora.load(ravdess)
     parts = split(np.array([clip.label for clip in clips]), seed)
     training, validation, test = ([clips[i] for i in part] for part in parts)
-    filling = IMPROVEMENTS["filling"] if options["recipe"] == "improved" else 1
-    filled = training + oversampled(training, filling, work / "copies", seed)
+    filled = training + oversampled(training, work / "copies", seed)
     heard = [
         features.compute(audio_node, part, "mfcc", work / f"{name}-mfcc.npy")
-        for name, part in ((f"training-{filling}", filled), ("validation", validation), ("test", test))]
+        for name, part in (("training", filled), ("validation", validation), ("test", test))]
     images = [np.asarray(part.images, dtype=np.float32) for part in heard]
     mean, deviation = standardiser(images[0])
     standardised = [standardise(part, mean, deviation) for part in images]
@@ -200,12 +196,13 @@ def write_cards(
     sizes: dict, options: dict,
 ) -> None:
     title = TITLES[architecture]
+    improved = options["recipe"] == "improved"
     command = f"python -m training.voice {architecture} --ravdess DIR --protocol original --seed {options['seed']}"
     command += f" --recipe {options['recipe']} --epochs {options['epochs']} --patience {options['patience']}"
     protocol = (
-        f"the original's: the clips at random, 80/10/10 ({sizes['training']} for training, {sizes['copies']} changed copies "
+        f"the original's: the clips at random, 80/10/10 ({sizes['training']} for training, {sizes['copies']} changed copies of minority classes "
         f"beside them, {sizes['validation']} to choose the epoch and the temperature, {sizes['test']} for the figures). The same actors speak "
-        "in all parts: on people not met before it is far worse (see the card of 5 folds of unseen actors)")
+        "in all parts: on people not met before it is far worse (measured by --protocol actors)")
     limits = [
         "Trained on acted North American English in a studio only: near chance on other languages is to be expected.",
         "The figures are on actors that it was trained on.",
@@ -222,9 +219,8 @@ def write_cards(
         "metrics": {"ravdessRandomSplit": figures},
         "limits": limits,
     }
-    improved = options["recipe"] == "improved"
     changed = (
-        "\nUnlike the original's, the copies are of all classes, and each epoch shows a third of all clips and copies; every image was changed each time it was shown (levels, shifts in time, masks), pairs of "
+        "\nBeside that, and unlike the original: every image was changed each time it was shown (levels, shifts in time, masks), pairs of "
         "images were mixed,\nand the network is a running mean of the weights." if improved else "")
     readme = f"""# {title} for the voice
 

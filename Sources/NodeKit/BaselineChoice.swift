@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `--baseline on|off`: whether a voice is set against what is usual for it.
+/// `--baseline on|off`: whether voice and heart rate are set against what is usual for the person.
 public enum BaselineChoice: String, ExpressibleByArgument, CaseIterable, Sendable {
     case on, off
 }

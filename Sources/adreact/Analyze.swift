@@ -26,7 +26,7 @@ struct Analyze: AsyncParsableCommand {
     var faceModel: String?
     @Option(help: "Pulse model: a folder, or a name in Models.")
     var pulseModel: String?
-    @Option(help: "Set each voice against what is usual for it, where the voice network is made for that: on or off.")
+    @Option(help: "Set voice and heart rate against what is usual for the person, where the model is made for that: on or off.")
     var baseline = BaselineChoice.on
     @Option(help: "What tells speech from other sound: energy, silero or both.")
     var gate: String?

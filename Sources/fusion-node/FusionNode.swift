@@ -18,7 +18,7 @@ struct FusionNode: AsyncParsableCommand {
     var keepMegabytes = Int(NodeOptions.environment("ADREACT_KEEP_MEGABYTES", "100")) ?? 0
     @Option(help: "Weight of the face against the voice, 0 to 1.")
     var faceWeight = 0.5
-    @Option(help: "Set each voice against what is usual for it, where the voice network is made for that: on or off.")
+    @Option(help: "Set voice and heart rate against what is usual for the person, where the model is made for that: on or off.")
     var baseline = BaselineChoice.on
     @OptionGroup var options: NodeOptions
 

@@ -58,12 +58,20 @@ int access(const char *path, int mode) {
     return next(path, mode);
 }
 
-// A whole picture, waiting for it; 0 where the writer has gone, or never came.
+// A whole picture, waiting for it; 0 where the writer has gone, or did not come within 30 s.
 static int read_picture(unsigned char *picture) {
+    static int has_begun, waits;
     for (size_t have = 0; have < PICTURE_BYTES;) {
         ssize_t count = read(source, picture + have, PICTURE_BYTES - have);
-        if (count == 0) return 0;
-        if (count > 0) have += (size_t)count;
+        if (count == 0) {
+            if (has_begun || ++waits > 30000) return 0;
+            nanosleep(&(struct timespec){0, 1000000}, NULL);  // the writer has not opened the pipe yet
+            continue;
+        }
+        if (count > 0) {
+            has_begun = 1;
+            have += (size_t)count;
+        }
         else if (errno == EAGAIN) nanosleep(&(struct timespec){0, 1000000}, NULL);
         else if (errno != EINTR) return 0;
     }

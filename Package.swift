@@ -117,7 +117,7 @@ let package = Package(
         tests("Fusion", not: ["Golden"]),
         tests("Inference", not: ["Fixtures"]),
         tests("NodeKit", of: ["NodeKit", "Fuzzing"]),
-        tests("MediaKit"),
+        tests("MediaKit", of: ["MediaKit", .product(name: "Logging", package: "swift-log")]),
         tests("FusionKit", of: [
             "FusionKit", "Fuzzing", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
         ]),

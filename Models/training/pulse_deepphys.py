@@ -3,6 +3,7 @@
     python -m training.pulse_deepphys --web-faces web-faces --waves stress-predict --out pulse-deepphys
 
 --web-faces  pictures of faces, 128 x 128 grey (labels.csv is not read); every tenth is kept for validation
+--side       36 or 72: of the network's pictures, pixels
 --waves      Stress-Predict; people with an odd number, the last three for validation (those with an even one are for evaluation)
 
 A face gets a skin tone, a coloured background, small movements, light that changes, noise of the camera and of a codec, and the contact
@@ -28,7 +29,7 @@ RATE_HZ = 30
 # Faces are kept a little larger than the network's pictures, so that they can move.
 SOURCE_SIDES = {36: 48, 72: 96}
 STRENGTHS = np.array([0.33, 0.77, 0.53], np.float32) / 0.77
-STEPS = 600
+STEPS = 1500
 SEQUENCES = 8
 LEARNING_RATE = 1e-3
 VALIDATION_WAVES = 3

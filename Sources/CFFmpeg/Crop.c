@@ -271,36 +271,10 @@ static inline float interpolate(const shrunk *s, float x, float y) {
 // sample counts about equally.
 static const double WIDEST_STEP = 1.34;
 
-// The usual case, where every output sample lies between four squares and needs one look: the same sums as below, without the questions.
-static int sample_interior(const double m[6], double fx, double fy, double ox, double oy, const shrunk *part, int outputWidth, int outputHeight, float *out) {
-    for (int corner = 0; corner < 4; corner++) {
-        double u = corner & 1 ? outputWidth : 0, v = corner & 2 ? outputHeight : 0;
-        double x = (m[0] * u + m[1] * v + m[2]) * fx + ox, y = (m[3] * u + m[4] * v + m[5]) * fy + oy;
-        if (!(x >= 0.01 && y >= 0.01 && x < part->width - 1.01 && y < part->height - 1.01)) return 0;
-    }
-    for (int row = 0; row < outputHeight; row++) {
-        double v = row + 0.5;
-        for (int column = 0; column < outputWidth; column++) {
-            double u = column + 0.5;
-            float x = (float)((m[0] * u + m[1] * v + m[2]) * fx + ox), y = (float)((m[3] * u + m[4] * v + m[5]) * fy + oy);
-            int ix = (int)x, iy = (int)y;
-            float dx = x - (float)ix, dy = y - (float)iy;
-            const float *a = part->values + (ptrdiff_t)iy * part->width + ix, *b = a + part->width;
-            float upper = a[0] + (a[1] - a[0]) * dx, lower = b[0] + (b[1] - b[0]) * dx;
-            *out++ = upper + (lower - upper) * dy;
-        }
-    }
-    return 1;
-}
-
 static void sample_turned(const adreact_picture *picture, const adreact_plane *plane, const double m[6], const shrunk *part, int samples, int isInside, int outputWidth, int outputHeight, float *out, float *share) {
     double fx = 1.0 / (1 << plane->shiftX) / part->factor, fy = 1.0 / (1 << plane->shiftY) / part->factor;
     double ox = -0.5 - part->x0, oy = -0.5 - part->y0;
     int perPixel = samples * samples;
-    if (part->values && isInside && samples == 1 && sample_interior(m, fx, fy, ox, oy, part, outputWidth, outputHeight, out)) {
-        if (share) for (int i = 0; i < outputWidth * outputHeight; i++) share[i] = 1;
-        return;
-    }
     for (int row = 0; row < outputHeight; row++) {
         for (int column = 0; column < outputWidth; column++, out++) {
             float sum = 0;

@@ -24,13 +24,11 @@ public struct UnreadObservation: Sendable {
 /// Give it the observations in order. One thread at a time, which need not be that of the analyzer.
 public final class ExpressionReader {
     private let classifier: ExpressionClassifier
-    private let smoothingSeconds: Double
     private var smoother: ExpressionSmoother
     private var knownMeeting: Int?
 
     init(classifier: ExpressionClassifier, smoothingSeconds: Double) {
         self.classifier = classifier
-        self.smoothingSeconds = smoothingSeconds
         smoother = ExpressionSmoother(timeConstantSeconds: smoothingSeconds)
     }
 
@@ -44,14 +42,14 @@ public final class ExpressionReader {
         return unread.map { frame in
             let read = expressions.prefix(frame.crops.count)
             expressions = expressions.dropFirst(frame.crops.count)
-            return finish(frame, with: Array(read))
+            return finish(frame, with: read)
         }
     }
 
-    private func finish(_ frame: UnreadObservation, with expressions: [FaceExpression]) -> FaceObservation {
+    private func finish(_ frame: UnreadObservation, with expressions: ArraySlice<FaceExpression>) -> FaceObservation {
         if frame.meeting != knownMeeting {
             knownMeeting = frame.meeting
-            smoother = ExpressionSmoother(timeConstantSeconds: smoothingSeconds)
+            smoother = ExpressionSmoother(timeConstantSeconds: smoother.timeConstantSeconds)
         }
         var observation = frame.observation
         let othersFirst = observation.face == nil ? 0 : 1

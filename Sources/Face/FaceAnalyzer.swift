@@ -61,7 +61,7 @@ public final class FaceAnalyzer {
         case classify
     }
 
-    /// Called at the end of each stage, for whoever measures them, on the thread that works on it.
+    /// Called at the end of each stage, for whoever measures them. What `reader` does for others is not told.
     public var onStageEnd: ((Stage) -> Void)?
 
     public init(

@@ -27,9 +27,9 @@ public struct HeartRateModel: PulseClassifier {
         }
     }
 
-    public func judge(heartRateBPM: Double, wave: [Double], rateHz: Double) throws -> PulseLogits? {
+    public func judge(heartRateBPM: Double, wave: [Double], rateHz: Double) throws -> ModelLogits? {
         let outputs = try model.run([Tensor(shape: [1, 1], values: [Float(heartRateBPM)])]).map(\.values)
         for logits in outputs where logits.count != ModelCard.labels.count { throw PulseError.wrongLogits(count: logits.count) }
-        return PulseLogits(plain: outputs[0], relative: outputs[1])
+        return ModelLogits(plain: outputs[0], relative: outputs[1])
     }
 }

@@ -1,3 +1,5 @@
+import Inference
+
 /// Skin samples in, one pulse clip a second out.
 ///
 /// A clip follows from the samples of the `reachBackSeconds` before its end and from nothing else: whoever starts
@@ -125,7 +127,7 @@ public struct PulseClip: Sendable, Equatable {
     public var signalQuality = 0.0
     /// nil without a classifier, where the heart rate is unknown, and where the clip cannot be judged (the single-pulse network: where
     /// it does not hold a single clean pulse).
-    public var logits: PulseLogits?
+    public var logits: ModelLogits?
     /// Set exactly when `heartRateBPM` is nil.
     public var unknownReason: PulseUnknownReason?
     /// What the heart rate was judged by; nil if there was not enough skin.

@@ -10,28 +10,16 @@ public protocol PulseClassifier: Sendable {
     ///   - wave: The blood volume wave of some seconds that end with the clip to judge.
     ///   - rateHz: Points of it in a second.
     /// - Returns: nil if the clip cannot be judged.
-    func judge(heartRateBPM: Double, wave: [Double], rateHz: Double) throws -> PulseLogits?
+    func judge(heartRateBPM: Double, wave: [Double], rateHz: Double) throws -> ModelLogits?
 }
 
 extension PulseClassifier {
     public var baseline: ModelBaseline? { nil }
 }
 
-/// What a model says of one clip: positive, neutral, negative.
-public struct PulseLogits: Sendable, Equatable {
-    /// Three, of the clip alone.
-    public var plain: [Float]
-    /// Three, before what is usual for the person is taken off; nil for a model without a personal baseline.
-    public var relative: [Float]?
-
-    public init(plain: [Float], relative: [Float]? = nil) {
-        self.plain = plain
-        self.relative = relative
-    }
-}
-
 /// The model of a folder, whichever kind it is.
 ///
+/// - Parameter precision: What a network computes in; a model of the heart rate is no more than a product, and stays with f32.
 /// - Throws: `InferenceError` if the weights or the card do not fit, `PulseError.invalidSettings`.
 public func pulseClassifier(folder: ModelFolder, precision: Precision = .f32) throws -> any PulseClassifier {
     folder.card.input.shape.count == 2 ? try HeartRateModel(folder: folder) : try PPGNetwork(folder: folder, precision: precision)

@@ -45,7 +45,7 @@ public final class NetworkClassifier: VoiceClassifier {
 
     public func makeExtractor() throws -> any VoiceFeatureExtractor { try makeFrontEnd() }
 
-    public func logits(of batch: [VoiceFeatures]) throws -> [VoiceLogits] {
+    public func logits(of batch: [VoiceFeatures]) throws -> [ModelLogits] {
         guard !batch.isEmpty else { return [] }
         var inputs = [Tensor(shape: [batch.count] + imageShape, values: batch.flatMap(\.image))]
         if weighsSpeech {
@@ -59,7 +59,7 @@ public final class NetworkClassifier: VoiceClassifier {
         }
         return batch.indices.map { window in
             let part = window * classes..<(window + 1) * classes
-            return VoiceLogits(plain: Array(plain[part]), relative: outputs.count == 2 ? Array(outputs[1][part]) : nil)
+            return ModelLogits(plain: Array(plain[part]), relative: outputs.count == 2 ? Array(outputs[1][part]) : nil)
         }
     }
 }

@@ -1,3 +1,5 @@
+import Inference
+
 /// Cuts a stream of 48 kHz mono samples into overlapping windows, finds the speech in each, and classifies it.
 ///
 /// Window `i` covers the samples `[i * hopSamples, i * hopSamples + windowSamples)` counted from media time 0, and its
@@ -162,7 +164,7 @@ public struct VoiceAnalyzer {
         waiting.removeAll(keepingCapacity: true)
     }
 
-    private func result(of window: WaitingWindow, logits: VoiceLogits?) -> VoiceWindow {
+    private func result(of window: WaitingWindow, logits: ModelLogits?) -> VoiceWindow {
         let start = window.index * Int64(settings.hopSamples)
         let outcome: VoiceWindow.Outcome
         switch (window.finding, logits) {
@@ -195,7 +197,7 @@ public struct VoiceAnalyzer {
     }
 }
 
-extension VoiceLogits {
+extension ModelLogits {
     fileprivate var isComplete: Bool {
         plain.count == VoiceClass.allCases.count && (relative.map { $0.count == plain.count } ?? true)
     }

@@ -11,7 +11,7 @@ public protocol VoiceClassifier: AnyObject {
     func makeExtractor() throws -> any VoiceFeatureExtractor
 
     /// - Returns: for each window, in the same order, its logits. They do not depend on what else is in the batch.
-    func logits(of batch: [VoiceFeatures]) throws -> [VoiceLogits]
+    func logits(of batch: [VoiceFeatures]) throws -> [ModelLogits]
 }
 
 /// Makes what a network takes of the windows of one stream. It may keep what windows that overlap have in common; the features
@@ -26,19 +26,6 @@ public protocol VoiceFeatureExtractor: AnyObject {
 
 extension VoiceClassifier {
     public var baseline: ModelBaseline? { nil }
-}
-
-/// What a network says of one window, in the order of `VoiceClass`.
-public struct VoiceLogits: Sendable, Equatable {
-    /// Three, of the window alone.
-    public var plain: [Float]
-    /// Three, before what is usual for the speaker is taken off; nil for a network without a personal baseline.
-    public var relative: [Float]?
-
-    public init(plain: [Float], relative: [Float]? = nil) {
-        self.plain = plain
-        self.relative = relative
-    }
 }
 
 /// What a network takes for one window.

@@ -90,8 +90,8 @@ private final class TimedClassifier: VoiceClassifier {
 
     func makeExtractor() throws -> any VoiceFeatureExtractor { TimedExtractor(try classifier.makeExtractor(), of: self) }
 
-    func logits(of batch: [VoiceFeatures]) throws -> [VoiceLogits] {
-        var result: [VoiceLogits] = []
+    func logits(of batch: [VoiceFeatures]) throws -> [ModelLogits] {
+        var result: [ModelLogits] = []
         logits += try ProcessorTime.of { result = try classifier.logits(of: batch) }
         return result
     }

@@ -91,8 +91,8 @@ private final class FeatureRecorder: VoiceClassifier {
 
     func makeExtractor() throws -> any VoiceFeatureExtractor { try VoiceFrontEnd(features: features, settings: .init()) }
 
-    func logits(of batch: [VoiceFeatures]) -> [VoiceLogits] {
+    func logits(of batch: [VoiceFeatures]) -> [ModelLogits] {
         recorded += batch
-        return batch.map { _ in VoiceLogits(plain: [0, 0, 0]) }
+        return batch.map { _ in ModelLogits(plain: [0, 0, 0]) }
     }
 }

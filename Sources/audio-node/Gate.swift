@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Inference
 import Media
 import NodeKit
 import Voice
@@ -85,5 +86,5 @@ private final class NoClassifier: VoiceClassifier, VoiceFeatureExtractor {
     func makeExtractor() -> any VoiceFeatureExtractor { self }
 
     func features(of window: UnsafeBufferPointer<Float>, startSample: Int64, speech: Range<Int>) -> VoiceFeatures { VoiceFeatures(image: []) }
-    func logits(of batch: [VoiceFeatures]) -> [VoiceLogits] { batch.map { _ in VoiceLogits(plain: [0, 0, 0]) } }
+    func logits(of batch: [VoiceFeatures]) -> [ModelLogits] { batch.map { _ in ModelLogits(plain: [0, 0, 0]) } }
 }

@@ -55,8 +55,8 @@ struct ReferenceFusion {
             let known = inTimeOrder[...position].compactMap { other in
                 other.personal.map { (other.startNanoseconds, other.endNanoseconds, $0.relativeLogits) }
             }
-            let logits = part.personal != nil && scenario.settings.usesPersonalBaseline
-                ? own(plain: part.logits, part.personal, known) : part.logits.map(Double.init)
+            let personal = scenario.settings.usesPersonalBaseline ? part.personal : nil
+            let logits = personal.map { own(plain: part.logits, $0, known) } ?? part.logits.map(Double.init)
             return Part(startNanoseconds: part.startNanoseconds, endNanoseconds: part.endNanoseconds, logits: logits)
         }
     }
@@ -66,18 +66,17 @@ struct ReferenceFusion {
         let inTimeOrder = scenario.pulse.sorted { $0.startNanoseconds < $1.startNanoseconds }
         return inTimeOrder.indices.map { position in
             let clip = inTimeOrder[position]
-            guard let plain = clip.logits, clip.personal != nil else { return (clip, clip.logits?.map(Double.init)) }
+            guard let plain = clip.logits, let personal = clip.personal else { return (clip, clip.logits?.map(Double.init)) }
             guard scenario.settings.usesPersonalBaseline else { return (clip, nil) }
             let known = inTimeOrder[...position].compactMap { other in
                 other.logits == nil ? nil : other.personal.map { (other.startNanoseconds, other.endNanoseconds, $0.relativeLogits) }
             }
-            return (clip, own(plain: plain, clip.personal, known))
+            return (clip, own(plain: plain, personal, known))
         }
     }
 
     /// - Parameter known: The person's windows up to and with this one, in time order.
-    static func own(plain: [Float], _ personal: PersonalEvidence?, _ known: [(start: Int64, end: Int64, relative: [Float])]) -> [Double] {
-        guard let personal else { return plain.map(Double.init) }
+    static func own(plain: [Float], _ personal: PersonalEvidence, _ known: [(start: Int64, end: Int64, relative: [Float])]) -> [Double] {
         var windows = 0.0
         var sum = [0.0, 0.0, 0.0]
         for (i, window) in known.enumerated() {

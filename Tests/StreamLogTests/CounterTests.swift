@@ -1,4 +1,5 @@
 import StreamLog
+import Synchronization
 import Testing
 
 /// What publisher and reader tell of themselves.
@@ -83,5 +84,48 @@ import Testing
         #expect(reader.counters.delivered == 3, "the info, 0 and 1")
         #expect(reader.counters.duplicates == 1)
         #expect(reader.counters.holes == 1)
+    }
+
+    /// A peer that counts how often it is looked up.
+    private struct CountedPeer: Hashable, Sendable {
+        static let lookups = Mutex(0)
+        let name: String
+
+        func hash(into hasher: inout Hasher) {
+            Self.lookups.withLock { $0 += 1 }
+            hasher.combine(name)
+        }
+    }
+
+    @Test(.serialized, arguments: [Sharing.sessions, .segments]) func aPacketOfALongRecordingCostsWhatOneOfAShortOneDoes(sharing: Sharing) {
+        /// Look-ups of peers in writing a packet, in granting credit and in acknowledging, beside so many logs that were sent and are still kept.
+        func lookups(keptLogs: Int) -> [Int] {
+            var publisher = Publisher<CountedPeer, Note>(
+                instance: "p", settings: .init(requiredGroups: ["video": ["face", "absent"]], segmentsPerMember: .max))
+            let peer = CountedPeer(name: "a")
+            _ = publisher.receive(
+                .subscribe(Subscription(group: "face", member: "1", sharing: sharing, tracks: ["video"], creditBytes: 1 << 20)), from: peer, now: 0)
+            let logs = (0...UInt32(keptLogs)).map { LogID(session: "s", track: "video", segment: $0) }
+            for log in logs.dropLast() {
+                _ = publisher.open(log, info: Note(text: ""))
+                _ = publisher.append(log, sequence: 0, Note(text: "kept"))
+                _ = publisher.close(log, end: Note(text: ""))
+            }
+            _ = publisher.open(logs[keptLogs], info: Note(text: ""))
+            // One look at all of them, after which they are passed over.
+            _ = publisher.receive(.credit(bytes: 1), from: peer, now: 0)
+            func counted(_ work: () -> [Publisher<CountedPeer, Note>.Action]) -> Int {
+                CountedPeer.lookups.withLock { $0 = 0 }
+                _ = work()
+                return CountedPeer.lookups.withLock { $0 }
+            }
+            return [
+                counted { publisher.append(logs[keptLogs], sequence: 0, Note(text: "new")) },
+                counted { publisher.receive(.credit(bytes: 1), from: peer, now: 0) },
+                counted { publisher.receive(.acknowledge(logs[0], next: 1, resend: false), from: peer, now: 0) }]
+        }
+        let few = lookups(keptLogs: 10)
+        #expect(few.allSatisfy { $0 > 0 })
+        #expect(lookups(keptLogs: 1000) == few)
     }
 }

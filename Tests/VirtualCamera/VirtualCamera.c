@@ -71,9 +71,11 @@ static int read_picture(unsigned char *picture) {
         if (count > 0) {
             has_begun = 1;
             have += (size_t)count;
+        } else if (errno == EAGAIN) {
+            nanosleep(&(struct timespec){0, 1000000}, NULL);
+        } else if (errno != EINTR) {
+            return 0;
         }
-        else if (errno == EAGAIN) nanosleep(&(struct timespec){0, 1000000}, NULL);
-        else if (errno != EINTR) return 0;
     }
     return 1;
 }

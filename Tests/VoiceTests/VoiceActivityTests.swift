@@ -1,4 +1,5 @@
 import Foundation
+import Inference
 import Testing
 import Voice
 
@@ -133,7 +134,7 @@ private final class LevelClassifier: VoiceClassifier, VoiceFeatureExtractor {
         VoiceFeatures(image: [window[speech].reduce(0) { $0 + $1 * $1 }, Float(speech.lowerBound), Float(speech.upperBound)])
     }
 
-    func logits(of batch: [VoiceFeatures]) -> [VoiceLogits] { batch.map { VoiceLogits(plain: $0.image.map { $0 / 10_000 }) } }
+    func logits(of batch: [VoiceFeatures]) -> [ModelLogits] { batch.map { ModelLogits(plain: $0.image.map { $0 / 10_000 }) } }
 }
 
 extension VoiceWindow {

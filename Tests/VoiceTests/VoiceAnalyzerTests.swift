@@ -1,4 +1,5 @@
 import Foundation
+import Inference
 import Testing
 import Voice
 
@@ -133,8 +134,8 @@ private final class MeanLevelClassifier: VoiceClassifier, VoiceFeatureExtractor 
         return VoiceFeatures(image: [energy, Float(speech.lowerBound), Float(speech.upperBound)])
     }
 
-    func logits(of batch: [VoiceFeatures]) -> [VoiceLogits] {
-        batch.map { VoiceLogits(plain: $0.image.map { $0 / 10_000 }) }
+    func logits(of batch: [VoiceFeatures]) -> [ModelLogits] {
+        batch.map { ModelLogits(plain: $0.image.map { $0 / 10_000 }) }
     }
 }
 
@@ -142,5 +143,5 @@ private final class SilentClassifier: VoiceClassifier, VoiceFeatureExtractor {
     func makeExtractor() -> any VoiceFeatureExtractor { self }
 
     func features(of window: UnsafeBufferPointer<Float>, startSample: Int64, speech: Range<Int>) -> VoiceFeatures { VoiceFeatures(image: []) }
-    func logits(of batch: [VoiceFeatures]) -> [VoiceLogits] { [] }
+    func logits(of batch: [VoiceFeatures]) -> [ModelLogits] { [] }
 }

@@ -21,12 +21,12 @@ public struct PPGNetwork: PulseClassifier {
 
     /// - Returns: nil if the last second of the wave does not hold a single clean pulse, or the wave is shorter than the
     ///   network's window.
-    public func judge(heartRateBPM: Double, wave: [Double], rateHz: Double) throws -> PulseLogits? {
+    public func judge(heartRateBPM: Double, wave: [Double], rateHz: Double) throws -> ModelLogits? {
         let times = wave.indices.map { Double($0 - wave.count) / rateHz }
         guard let clip = try extractor.clip(values: wave, timesSeconds: times, endSeconds: 0), clip.isSinglePulse else {
             return nil
         }
-        return PulseLogits(plain: try logits(channels: extractor.channels(of: clip.signal)))
+        return ModelLogits(plain: try logits(channels: extractor.channels(of: clip.signal)))
     }
 
     /// - Parameter channels: As `PPGFeatureExtractor.channels` gives them.

@@ -1,3 +1,16 @@
+/// What a model says of one window or clip, in the order of `ModelCard.labels`.
+public struct ModelLogits: Sendable, Equatable {
+    /// Three, of the window alone.
+    public var plain: [Float]
+    /// Three, before what is usual for the person is taken off; nil for a model without a personal baseline.
+    public var relative: [Float]?
+
+    public init(plain: [Float], relative: [Float]? = nil) {
+        self.plain = plain
+        self.relative = relative
+    }
+}
+
 /// A card's `settings.baseline`: the constants with which a model's relative logits, its second output, become a person's own. The formula
 /// is `PersonalBaseline`'s, in Fusion.
 public struct ModelBaseline: Sendable, Equatable, Decodable {

@@ -13,6 +13,8 @@ public final class NetworkClassifier: VoiceClassifier {
     private let makeFrontEnd: () throws -> VoiceFrontEnd
     private let weighsSpeech: Bool
     private let imageShape: [Int]
+    /// Some networks are exported for single windows, as they would give other bits in a batch.
+    private let takesBatches: Bool
 
     /// - Throws: `InferenceError` for a folder or weights that cannot be loaded, `VoiceError` for a model that is not made
     ///   for these windows.
@@ -38,6 +40,7 @@ public final class NetworkClassifier: VoiceClassifier {
         self.baseline = baseline
         card = folder.card
         imageShape = Array(input.dropFirst())
+        takesBatches = input.first != 1
         makeFrontEnd = { try VoiceFrontEnd(folder: folder, settings: settings) }
         weighsSpeech = frontEnd.weighsSpeech
         self.model = model
@@ -47,6 +50,7 @@ public final class NetworkClassifier: VoiceClassifier {
 
     public func logits(of batch: [VoiceFeatures]) throws -> [ModelLogits] {
         guard !batch.isEmpty else { return [] }
+        guard takesBatches || batch.count == 1 else { return try batch.flatMap { try logits(of: [$0]) } }
         var inputs = [Tensor(shape: [batch.count] + imageShape, values: batch.flatMap(\.image))]
         if weighsSpeech {
             let weights = batch.flatMap { $0.speechWeights ?? [] }

@@ -17,13 +17,18 @@ LEAST_HALVED_VALUES = 4096
 RAVDESS_LICENCE = "CC BY-NC-SA 4.0 (the data; the weights are for non-commercial use likewise)"
 
 
-def export(network: torch.nn.Module, inputs: tuple[torch.Tensor, ...], names: list[str], outputs: list[str], path: Path) -> None:
-    """ONNX with an open batch dimension, all in one file."""
+def export(
+    network: torch.nn.Module, inputs: tuple[torch.Tensor, ...], names: list[str], outputs: list[str], path: Path, takes_batches: bool = True
+) -> None:
+    """ONNX with an open batch dimension, all in one file; `takes_batches` false: with a batch of one, for networks that OpenVINO computes to
+    other bits in a batch than alone (recurrent ones)."""
     network.eval()
     batch = torch.export.Dim("batch", min=1, max=1024)
+    if not takes_batches:
+        inputs = tuple(tensor[:1] for tensor in inputs)
     program = torch.onnx.export(
         network, inputs, dynamo=True, input_names=names, output_names=outputs, opset_version=18,
-        dynamic_shapes=tuple({0: batch} for _ in inputs))
+        dynamic_shapes=tuple({0: batch} for _ in inputs) if takes_batches else None)
     path.parent.mkdir(parents=True, exist_ok=True)
     program.save(str(path), external_data=False)
     forget_origin(path)

@@ -186,7 +186,8 @@ def train(architecture: str, ravdess: Path, audio_node: Path, work: Path, out: P
     figures = metrics.evaluate(probabilities, labels)
     print("test", figures, flush=True)
     torch.save(network.state_dict(), work / f"{architecture}-shipped.pt")
-    model_folder.export(network, (torch.zeros(2, 1, 40, 282),), ["mfcc"], ["logits"], out / "model.onnx")
+    model_folder.export(
+        network, (torch.zeros(2, 1, 40, 282),), ["mfcc"], ["logits"], out / "model.onnx", takes_batches=architecture != "audionet-cl")
     sizes = {"training": len(training), "copies": len(filled) - len(training), "validation": len(validation), "test": len(test)}
     write_cards(architecture, out, figures, history, temperature, mean, deviation, sizes, options)
 

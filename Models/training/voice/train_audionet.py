@@ -128,7 +128,8 @@ def train(architecture: str, ravdess: Path, audio_node: Path, work: Path, out: P
         network.head.weight /= temperature
         network.head.bias /= temperature
     torch.save(network.state_dict(), work / f"{architecture}-shipped.pt")
-    model_folder.export(network, (torch.zeros(2, 1, 40, 282),), ["mfcc"], ["logits"], out / "model.onnx")
+    model_folder.export(
+        network, (torch.zeros(2, 1, 40, 282),), ["mfcc"], ["logits"], out / "model.onnx", takes_batches=architecture != "audionet-cl")
     write_cards(architecture, out, figures, fold_uars, temperature, mean, deviation, len(actors), len(clips))
 
 

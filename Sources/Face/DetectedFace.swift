@@ -55,7 +55,7 @@ public struct PicturePoint: Sendable, Equatable {
         PicturePoint(x: (a.x + b.x) / 2, y: (a.y + b.y) / 2)
     }
 
-    func distance(to other: PicturePoint) -> Double {
+    package func distance(to other: PicturePoint) -> Double {
         let dx = x - other.x
         let dy = y - other.y
         return (dx * dx + dy * dy).squareRoot()

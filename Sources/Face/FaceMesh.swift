@@ -7,10 +7,12 @@ import Glibc
 /// The surface of a face as 468 points, numbered as MediaPipe numbers them.
 public struct FaceMesh: Sendable, Equatable {
     public static let pointCount = 468
+    /// A mesh of less presence is not believed: MediaPipe's limit.
+    public static let leastPresence = 0.5
 
     /// `pointCount` points in the pixels of the upright picture, whatever the face's rotation.
     public var points: [FaceMeshPoint]
-    /// How sure the network is that it was shown a face, placed about right, 0 to 1. MediaPipe takes 0.5 as the limit.
+    /// How sure the network is that it was shown a face, placed about right, 0 to 1.
     public var presence: Double
 
     public init(points: [FaceMeshPoint], presence: Double) {

@@ -45,7 +45,7 @@ public struct FaceQualityLimits: Sendable, Equatable {
     /// 0 to 1.
     public var leastDetectorScore = 0.6
     /// 0 to 1.
-    public var leastMeshPresence = HeadReader.leastPresence
+    public var leastMeshPresence = FaceMesh.leastPresence
     /// To either side. The mesh's second eye is hidden from about here.
     public var mostYawDegrees = 55.0
     /// Up or down.

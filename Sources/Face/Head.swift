@@ -21,8 +21,6 @@ public struct Head: Sendable, Equatable {
 public final class HeadReader: Sendable {
     private let meshNetwork: FaceMeshNetwork
     private let eyeNetwork: EyeNetwork
-    /// Below this the mesh is not believed: MediaPipe's limit.
-    static let leastPresence = 0.5
 
     /// - Parameter modelsPath: The folder that holds MediaPipe's TFLite files.
     /// - Throws: `InferenceError` if a file is missing, damaged or another network.
@@ -34,7 +32,7 @@ public final class HeadReader: Sendable {
     /// - Throws: `InferenceError`, or what `picture` throws.
     public func read(_ face: TrackedFace, in picture: some PictureSource) throws -> Head {
         let mesh = try meshNetwork.mesh(of: face, in: picture)
-        guard mesh.presence >= Self.leastPresence, let pose = HeadPose(mesh) else {
+        guard mesh.presence >= FaceMesh.leastPresence, let pose = HeadPose(mesh) else {
             return Head(meshPresence: mesh.presence, pose: nil, eyeAspectRatio: nil)
         }
         // Of a head turned to its own left, the right eye is the nearer one.

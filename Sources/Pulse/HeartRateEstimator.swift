@@ -141,7 +141,7 @@ public struct HeartRateEstimate: Sendable, Equatable {
 
 /// Why there is no heart rate.
 public enum PulseUnknownReason: String, Sendable, CaseIterable, Codable {
-    case noFace, faceTooSmall, faceMoving, tooDark, tooBright
+    case noFace, faceTooSmall, faceMoving, faceHidden, colourJumping, tooDark, tooBright
     /// Less skin without a break than a heart rate needs.
     case tooShort
     case frameRateTooLow
@@ -162,6 +162,8 @@ public enum PulseUnknownReason: String, Sendable, CaseIterable, Codable {
             case .noFace: .noFace
             case .faceTooSmall: .faceTooSmall
             case .faceMoving: .faceMoving
+            case .faceHidden: .faceHidden
+            case .colourJumping: .colourJumping
             case .tooDark: .tooDark
             case .tooBright: .tooBright
             }

@@ -67,6 +67,10 @@ public enum SkinProblem: String, Sendable, CaseIterable {
     case faceTooSmall
     /// The head moved or turned too fast for the regions to stay on the same skin.
     case faceMoving
+    /// Something is before the face, or it is turned away too far.
+    case faceHidden
+    /// Exposure, light or what is seen of the skin changed at once.
+    case colourJumping
     case tooDark
     case tooBright
 }

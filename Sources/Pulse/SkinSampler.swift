@@ -7,20 +7,36 @@ import Media
 /// modulate the colour, and a moving one is followed at once. All state begins anew with each segment of the video; the
 /// first frame of a segment is also measured in the regions as they were before, which joins the two.
 ///
+/// Where the colour changes more from one frame to the next than skin can (a step of the camera's exposure, a lamp, a hand before the face, a
+/// head that turns), the frame is left out, and what lies on both sides of it is joined.
+///
 /// Not thread-safe: one sampler for one video, frames in order.
 public final class SkinSampler {
     public let settings: SkinSamplerSettings
     private var track: Track?
     private var segment: UInt32?
+    /// Of the present segment.
+    private var recent: Recent?
 
     /// The face in the present segment.
     private struct Track {
         var keypoints: [SIMD2<Double>]
         var velocity: [SIMD2<Double>]
-        var frameCount: Int
+        var frameCount = 1
         var ptsNanoseconds: Int64
+        /// In the face's own frame of reference: as it is used, and the mean of those that were seen, which it follows.
+        var shape, meanShape: FaceContours
+        var shapeCount = 1
 
-        var geometry: SkinGeometry { SkinGeometry(keypoints: keypoints) }
+        var frame: FaceFrame { FaceFrame(keypoints: keypoints) }
+    }
+
+    /// The regions in the frames before.
+    private struct Recent {
+        var lastUsed: [SkinRegion: ColourMean]
+        /// Those of the frame just before, used or not.
+        var last: [SkinRegion: ColourMean]
+        var wasUsed: Bool
     }
 
     public init(settings: SkinSamplerSettings = SkinSamplerSettings()) {
@@ -46,27 +62,36 @@ public final class SkinSampler {
     ) throws(MediaError) -> SkinSample {
         let isNewSegment = self.segment != segment
         self.segment = segment
+        if isNewSegment { recent = nil }
         var former = track
         if let last = former, !isRecent(last, at: ptsNanoseconds) { former = nil }
-        guard let face else {
+        func unusable(_ problem: SkinProblem) -> SkinSample {
             track = isNewSegment ? nil : former
-            return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: .unusable(.noFace))
+            return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: .unusable(problem))
         }
+        guard let face else { return unusable(.noFace) }
         // After a cut, or where another face takes over, nothing joins.
         if let last = former, isElsewhere(face, than: last) { former = nil }
         let isPlacedAnew = isNewSegment || former == nil
-        let (current, speed) = follow(face, from: isPlacedAnew ? nil : former, at: ptsNanoseconds)
+        guard let (current, speed) = follow(face, from: isPlacedAnew ? nil : former, at: ptsNanoseconds) else {
+            return unusable(face.contours == .hidden ? .faceHidden : .faceMoving)
+        }
         track = current
-        let outcome = try measure(picture, current.geometry, speed: speed)
+        let outcome = try measure(picture, current, speed: speed)
         guard case .usable(var colours) = outcome else {
             return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: outcome)
         }
+        if isPlacedAnew {
+            colours.regionsBeforeJump = try former.map { (track) throws(MediaError) in try regions(of: picture, track) } ?? [:]
+            recent = nil
+        }
+        let jumps = recent.map { isJump(from: $0.last, to: colours.regions) } ?? false
+        if let recent, !jumps, !recent.wasUsed { colours.regionsBeforeJump = recent.lastUsed }
+        recent = Recent(lastUsed: jumps ? recent?.lastUsed ?? [:] : colours.regions, last: colours.regions, wasUsed: !jumps)
+        guard !jumps else { return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: .unusable(.colourJumping)) }
         if let side = settings.pictureSidePixels {
             colours.picture = try picture.crop(
                 FaceWaveFraming.area(for: current.keypoints), outputWidth: side, outputHeight: side)
-        }
-        if isPlacedAnew {
-            colours.regionsBeforeJump = try former.map { (track) throws(MediaError) in try regions(of: picture, track.geometry) } ?? [:]
         }
         return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: .usable(colours))
     }
@@ -80,10 +105,15 @@ public struct SkinSamplerSettings: Sendable, Codable, Equatable {
     public var cornerHzPerSpeed = 3.0
     /// The corner frequency of the filter on the speed, Hz.
     public var speedCornerHz = 1.0
+    /// How much of the face's shape each new one makes up at least, 0 to 1; at the start it is the plain mean.
+    public var leastShapeShare = 0.1
     /// Above this the frame is not used, eye distances a second.
     public var highestSpeed = 2.0
     /// A face that is farther than this from where it was in the last frame is another one, eye distances.
     public var longestStep = 0.8
+    /// A region whose colour changes by more than this share from one frame to the next has jumped. A pulse changes it by 0.5 % at most, a
+    /// talking head by 4 %, a head that is shaken by 6 %.
+    public var highestColourStep = 0.1
     /// The fewest pixels of skin, over all regions.
     public var leastPixels = 200
     /// The mean of the brightest and darkest channel must lie within, 0...255.
@@ -106,26 +136,34 @@ extension SkinSampler {
     private func isElsewhere(_ face: FaceArea, than track: Track) -> Bool {
         let offsets = zip(face.keypoints, track.keypoints).map { $0 - $1 }
         let middle = offsets.reduce(.zero, +) / Double(offsets.count)
-        let unit = track.geometry.eyeDistancePixels
-        let growth = SkinGeometry(keypoints: face.keypoints).eyeDistancePixels / unit
+        let unit = track.frame.unitPixels
+        let growth = FaceFrame(keypoints: face.keypoints).unitPixels / unit
         return hypot(middle.x, middle.y) > settings.longestStep * unit || !(0.7...1.4).contains(growth)
     }
 
     /// The "1 Euro" filter (Casiez, Roussel and Vogel, CHI 2012) on the keypoints, with one corner frequency for all of
     /// them; at the start it is the plain mean of the frames so far.
     ///
-    /// - Returns: The filtered face, and its speed in eye distances a second.
-    private func follow(_ face: FaceArea, from former: Track?, at time: Int64) -> (Track, speed: Double) {
+    /// - Returns: The filtered face, and its speed in eye distances a second; nil if its shape is not known.
+    private func follow(_ face: FaceArea, from former: Track?, at time: Int64) -> (Track, speed: Double)? {
+        var seenShape: FaceContours?
+        switch face.contours {
+        case .hidden: return nil
+        case .seen(let contours): seenShape = contours.map(FaceFrame(keypoints: face.keypoints).onFace)
+        case .asBefore: break
+        }
         guard var track = former else {
             let still = [SIMD2<Double>](repeating: .zero, count: face.keypoints.count)
-            return (Track(keypoints: face.keypoints, velocity: still, frameCount: 1, ptsNanoseconds: time), 0)
+            return seenShape.map {
+                (Track(keypoints: face.keypoints, velocity: still, ptsNanoseconds: time, shape: $0, meanShape: $0), 0)
+            }
         }
         let seconds = Double(time - track.ptsNanoseconds) / 1e9
         func weight(_ cornerHz: Double) -> Double {
             let step = 2 * .pi * cornerHz * seconds
             return step / (1 + step)
         }
-        let unit = track.geometry.eyeDistancePixels
+        let unit = track.frame.unitPixels
         let speedWeight = weight(settings.speedCornerHz)
         var sum = SIMD2<Double>.zero
         for index in face.keypoints.indices {
@@ -141,15 +179,21 @@ extension SkinSampler {
         for index in face.keypoints.indices {
             track.keypoints[index] += followed * (face.keypoints[index] - track.keypoints[index])
         }
+        if let seenShape {
+            track.shapeCount += 1
+            track.meanShape = track.meanShape.mixed(with: seenShape, share: max(settings.leastShapeShare, 1 / Double(track.shapeCount)))
+        }
+        // Not at once: every step would be seen in the colour.
+        track.shape = track.shape.mixed(with: track.meanShape, share: followed)
         track.ptsNanoseconds = time
         return (track, speed)
     }
 
     private func measure(
-        _ picture: some MeasurablePicture, _ geometry: SkinGeometry, speed: Double
+        _ picture: some MeasurablePicture, _ face: Track, speed: Double
     ) throws(MediaError) -> SkinSample.Outcome {
         if speed > settings.highestSpeed { return .unusable(.faceMoving) }
-        let regions = try regions(of: picture, geometry)
+        let regions = try regions(of: picture, face)
         let pixels = regions.values.reduce(0) { $0 + $1.pixelCount }
         guard pixels >= settings.leastPixels else { return .unusable(.faceTooSmall) }
         let channels = SkinRegion.allCases.compactMap { regions[$0] }.map { ($0.red, $0.green, $0.blue) }
@@ -158,15 +202,29 @@ extension SkinSampler {
         return .usable(SkinColours(regions: regions))
     }
 
-    private func regions(of picture: some MeasurablePicture, _ geometry: SkinGeometry) throws(MediaError) -> [SkinRegion: ColourMean] {
+    private func regions(of picture: some MeasurablePicture, _ face: Track) throws(MediaError) -> [SkinRegion: ColourMean] {
         var regions: [SkinRegion: ColourMean] = [:]
-        for (region, outline) in geometry.outlines {
-            let mean = try picture.meanColour(over: outline.map { $0.map { (x: $0.x, y: $0.y) } })
+        let frame = face.frame
+        for (region, outline) in SkinGeometry(shape: face.shape).outlines {
+            let inPicture = outline.map { line in
+                line.map { point in
+                    let place = frame.inPicture(point)
+                    return (x: place.x, y: place.y)
+                }
+            }
+            let mean = try picture.meanColour(over: inPicture)
             if mean.pixelCount >= max(1, settings.leastPixels / 10) {
                 regions[region] = ColourMean(
                     red: mean.red, green: mean.green, blue: mean.blue, pixelCount: mean.pixelCount)
             }
         }
         return regions
+    }
+
+    private func isJump(from last: [SkinRegion: ColourMean], to now: [SkinRegion: ColourMean]) -> Bool {
+        func level(_ colour: ColourMean) -> Double { colour.red + colour.green + colour.blue }
+        return now.contains { region, colour in
+            last[region].map { abs(level(colour) - level($0)) > settings.highestColourStep * level($0) } ?? false
+        }
     }
 }

@@ -167,7 +167,7 @@ private enum Input {
             throw InputProblem(detail: "has no video track", exitCode: ExitCode(65))
         }
         let decoder = try VideoDecoder(track, deblocking: .referencesOnly)
-        let finder = try FaceFinder(settings: .viewerOnly, modelsPath: modelsPath)
+        let finder = try SkinFinder(modelsPath: modelsPath)
         let samplers = meters.map { $0.sampler() }
         var analyzers = try meters.map { try $0.analyzer() }
         var clips = [[PulseClip]](repeating: [], count: meters.count)
@@ -177,7 +177,7 @@ private enum Input {
             for frame in frames {
                 if segment != frame.segment { finder.reset() }
                 segment = frame.segment
-                let face = try finder.find(in: frame).face?.keypoints.flatMap(FaceArea.init)
+                let face = try finder.find(in: frame)
                 for index in meters.indices {
                     clips[index] += try analyzers[index].append(try samplers[index].sample(frame, face: face))
                 }
@@ -190,12 +190,6 @@ private enum Input {
         try examine(try decoder.finish())
         for index in meters.indices { clips[index] += try analyzers[index].finish(endNanoseconds: endNanoseconds) }
         return (clips, demultiplexer.truncation.map { InputProblem(detail: $0.detail, exitCode: ExitCode(65)) })
-    }
-}
-
-extension FaceArea {
-    init?(_ keypoints: FaceKeypoints) {
-        self.init(keypoints: keypoints.points.map { SIMD2($0.x, $0.y) })
     }
 }
 

@@ -10,7 +10,7 @@ import Wire
 /// The pulse log is one for the session (segment 0), numbered by clip. After a restart it begins with the first clip whose
 /// whole reach-back is read again; earlier ones are safe with fusion.
 final class PulseProducer: EvidenceProducer {
-    private let finder: FaceFinder
+    private let finder: SkinFinder
     private let settings: PulseSettings
     private let network: FaceWaveNetwork?
     private let classifier: (any PulseClassifier)?
@@ -27,7 +27,7 @@ final class PulseProducer: EvidenceProducer {
 
     /// - Parameter network: Tells the heart rate instead of the settings' methods.
     init(
-        finder: FaceFinder, settings: PulseSettings, network: FaceWaveNetwork?, classifier: (any PulseClassifier)?, decoderThreads: Int
+        finder: SkinFinder, settings: PulseSettings, network: FaceWaveNetwork?, classifier: (any PulseClassifier)?, decoderThreads: Int
     ) {
         self.finder = finder
         self.settings = settings
@@ -112,8 +112,7 @@ final class PulseProducer: EvidenceProducer {
     private func examine(_ frames: [VideoFrame]) throws -> [EvidenceItem] {
         var items: [EvidenceItem] = []
         for frame in frames where frame.segment == segment && frame.ptsNanoseconds >= 0 {
-            let face = try finder.find(in: frame).face
-            let sample = try sampler.sample(frame, face: face?.keypoints.flatMap(FaceArea.init))
+            let sample = try sampler.sample(frame, face: finder.find(in: frame))
             items += entries(try analyzer?.append(sample) ?? [])
         }
         return items

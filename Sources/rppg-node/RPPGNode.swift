@@ -44,7 +44,7 @@ struct RPPGNode: AsyncParsableCommand {
             }
             let make = { [decoderThreads] () throws -> any EvidenceProducer in
                 try PulseProducer(
-                    finder: FaceFinder(settings: .viewerOnly, modelsPath: ModelPaths.fetched + "/mediapipe"), settings: PulseSettings(),
+                    finder: SkinFinder(modelsPath: ModelPaths.fetched + "/mediapipe"), settings: PulseSettings(),
                     network: network, classifier: classifier, decoderThreads: decoderThreads)
             }
             if let input { return try LocalRun.command(input: input, track: .video, producer: NodeProcess.opening(make)) }

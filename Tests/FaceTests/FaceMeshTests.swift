@@ -63,11 +63,57 @@ struct FaceMeshTests {
         #expect(mesh.presence > 0.9)
     }
 
+    @Test("The lines bound the parts of the face that they are named after, in the order that is told")
+    func linesAreWhereTheyAreSaidToBe() throws {
+        let picture = try Fixtures.picture("mesh-192.png")
+        let mesh = try network.mesh(in: picture, area: RotatedRectangle(covering: picture))
+        func line(_ indices: [Int]) -> [FaceMeshPoint] { indices.map { mesh.points[$0] } }
+        func middle(_ points: [FaceMeshPoint]) -> PicturePoint {
+            let count = Double(points.count)
+            return PicturePoint(x: points.reduce(0) { $0 + $1.x } / count, y: points.reduce(0) { $0 + $1.y } / count)
+        }
+        typealias Line = FaceMesh.Line
+        let rightEye = middle(line(Line.rightEye)), leftEye = middle(line(Line.leftEye))
+        let unit = rightEye.distance(to: leftEye)
+        // In a picture the person's right is on the left.
+        let sides = [
+            (-1.0, rightEye, Line.rightJaw, Line.rightBrowTop, Line.rightBrowBottom, Line.rightLips),
+            (1.0, leftEye, Line.leftJaw, Line.leftBrowTop, Line.leftBrowBottom, Line.leftLips),
+        ]
+        let nose = middle(line(Line.midline))
+        for (side, eye, jaw, browTop, browBottom, lips) in sides {
+            #expect(side * (eye.x - nose.x) > 0.3 * unit)
+            for (top, bottom) in zip(line(browTop), line(browBottom)) { #expect(top.y < bottom.y && bottom.y < eye.y) }
+            for brow in [line(browTop), line(browBottom)] { #expect(zip(brow, brow.dropFirst()).allSatisfy { side * ($1.x - $0.x) > 0 }) }
+            let edge = line(jaw)
+            #expect(zip(edge, edge.dropFirst()).allSatisfy { $1.y > $0.y })
+            #expect(edge.dropLast(5).allSatisfy { side * ($0.x - eye.x) > -0.2 * unit })
+            let half = line(lips)
+            let lowest = try #require(edge.map(\.y).max())
+            #expect(half.allSatisfy { $0.y > eye.y + 0.6 * unit && $0.y < lowest })
+            #expect(half.dropFirst().dropLast().allSatisfy { side * ($0.x - nose.x) > 0 })
+        }
+        let forehead = line(Line.forehead)
+        #expect(zip(forehead, forehead.dropFirst()).allSatisfy { $1.x > $0.x })
+        #expect(forehead.dropFirst(2).dropLast(2).allSatisfy { $0.y < min(rightEye.y, leftEye.y) - 0.4 * unit })
+        let midline = line(Line.midline)
+        #expect(midline.first?.y ?? .infinity < rightEye.y && midline.last == line(Line.leftJaw).last)
+        // Neighbours, all of them.
+        for indices in [
+            Line.forehead, Line.midline, Line.rightJaw, Line.leftJaw, Line.rightBrowTop, Line.leftBrowTop, Line.rightBrowBottom,
+            Line.leftBrowBottom, Line.rightEye, Line.leftEye, Line.rightLips, Line.leftLips,
+        ] {
+            #expect(Set(indices).count == indices.count)
+            let points = line(indices)
+            for (point, next) in zip(points, points.dropFirst()) { #expect(hypot(point.x - next.x, point.y - next.y) < 0.5 * unit) }
+        }
+    }
+
     @Test("Where there is no face it says so")
     func deniesAbsentFace() throws {
         let picture = try #require(RGBImage(width: 64, height: 64, pixels: [UInt8](repeating: 128, count: 64 * 64 * 3)))
         let mesh = try network.mesh(in: picture, area: RotatedRectangle(covering: picture))
-        #expect(mesh.presence < 0.5)
+        #expect(mesh.presence < FaceMesh.leastPresence)
     }
 
     @Test("The eyes are as far open as the reference has them")

@@ -116,7 +116,7 @@ import Testing
         for side in [nil, 36] {
             settings.pictureSidePixels = side
             let sample = try SkinSampler(settings: settings).sample(
-                picture, ptsNanoseconds: 0, segment: 0, face: FaceArea(keypoints: face.keypoints))
+                picture, ptsNanoseconds: 0, segment: 0, face: face.area)
             guard case .usable(let colours) = sample.outcome else {
                 Issue.record("\(sample.outcome)")
                 continue

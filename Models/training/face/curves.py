@@ -4,8 +4,8 @@ WIDTH, HEIGHT, MARGIN, GAP = 360, 200, 44, 60
 COLOURS = ["#06c", "#c50", "#080", "#a0a"]
 
 
-def curves(panels):
-    """SVG, side by side one chart for each of `panels`: (title, {name of the line: values, epoch by epoch from the first})."""
+def curves(panels, unit="epoch"):
+    """SVG, side by side one chart for each of `panels`: (title, {name of the line: values, epoch by epoch, or `unit` by unit, from the first})."""
     width, height = MARGIN + len(panels) * (WIDTH + GAP), HEIGHT + 2 * MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
@@ -24,7 +24,7 @@ def curves(panels):
             parts.append(f'<text x="{left - 4}" y="{y}" text-anchor="end">{value:.3g}</text>')
         for epoch, x in ((1, left), (epochs, left + WIDTH)):
             parts.append(f'<text x="{x}" y="{bottom + 14}" text-anchor="middle">{epoch}</text>')
-        parts.append(f'<text x="{left + WIDTH / 2:.0f}" y="{bottom + 28}" text-anchor="middle">epoch</text>')
+        parts.append(f'<text x="{left + WIDTH / 2:.0f}" y="{bottom + 28}" text-anchor="middle">{unit}</text>')
         for place, (name, line) in enumerate(lines.items()):
             colour = COLOURS[place % len(COLOURS)]
             points = [

@@ -147,14 +147,13 @@ class Stage(nn.Module):
 
 class FacePhys(nn.Module):
     is_derivative = False
-    frames = 360
 
-    def __init__(self, side=36, channels=32):
+    def __init__(self, side=36, channels=32, frames=360):
         super().__init__()
-        self.side = side
+        self.side, self.frames = side, frames
         sides = [side, (side + 1) // 2, (side + 3) // 4, (side + 7) // 8]
         self.stages = nn.ModuleList(
-            Stage(3 if number == 0 else channels, channels, size, self.frames) for number, size in enumerate(sides))
+            Stage(3 if number == 0 else channels, channels, size, frames) for number, size in enumerate(sides))
         self.out = nn.Linear(channels, 32, bias=False)
         self.head1, self.head2 = StateSpace(32, head=8, states=16), StateSpace(32, head=8, states=16)
         self.last = nn.Linear(32, 1)

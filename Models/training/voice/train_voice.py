@@ -8,6 +8,7 @@ Beside every clip as it is, half of them are trained on as a viewer's microphone
 (augmentation.py); these copies go through the speech gate like any recording. Nothing is judged on copies.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,17 +215,27 @@ def ready_to_ship(network: VoiceNetwork, judge: Judge) -> VoiceNetwork:
     return network
 
 
-def train(train_folders: list[Path], test_folders: list[Path], whisper: Path, audio_node: Path, work: Path, out: Path, seed: int, steps: int | None, yardstick: bool) -> None:
+def training_clips(folders: list[Path]) -> list[corpora.Clip]:
+    return [clip for folder in folders for clip in corpora.load(folder) if clip.corpus not in corpora.EVALUATION_ONLY]
+
+
+def opened(clips: list[corpora.Clip], whisper: Path, audio_node: Path, work: Path, settings: dict, seeds: list[int]) -> dict[int, Laboratory]:
+    """A laboratory for each seed, on the same features; the first seed's copies."""
     work.mkdir(parents=True, exist_ok=True)
-    settings = SETTINGS if steps is None else SETTINGS | {"steps": steps}
-    clips = [clip for folder in train_folders for clip in corpora.load(folder) if clip.corpus not in corpora.EVALUATION_ONLY]
     data = features.compute(audio_node, clips, "log-mel", work / "train-mel.npy")
     first_path = work / f"train-first-embeddings-{SETTINGS['layers']}.npy"
     if not first_path.exists():
         np.save(first_path, fine_tuning.embeddings(VoiceNetwork(Encoder.pretrained(whisper, SETTINGS["layers"])).eval(), data))
-    copied = augmentation.copies(clips, work / "copies", COPIED_SHARE, seed)
+    copied = augmentation.copies(clips, work / "copies", COPIED_SHARE, seeds[0])
     copies = features.compute(audio_node, copied, "log-mel", work / "copies-mel.npy")
-    laboratory = Laboratory(data, copies, np.load(first_path), whisper, work, settings, seed)
+    return {seed: Laboratory(data, copies, np.load(first_path), whisper, work, settings, seed) for seed in seeds}
+
+
+def train(train_folders: list[Path], test_folders: list[Path], whisper: Path, audio_node: Path, work: Path, out: Path, seed: int, steps: int | None, yardstick: bool) -> None:
+    settings = SETTINGS if steps is None else SETTINGS | {"steps": steps}
+    clips = training_clips(train_folders)
+    laboratory = opened(clips, whisper, audio_node, work, settings, [seed])[seed]
+    data = laboratory.data
 
     verdicts = [verdict(laboratory, share, seed) for share in (TUNED_SHARES if settings["steps"] else (1.0,))]
     best = max(verdicts, key=lambda verdict: verdict.score)
@@ -247,4 +258,5 @@ def train(train_folders: list[Path], test_folders: list[Path], whisper: Path, au
     example = (torch.from_numpy(np.asarray(data.images[:2], dtype=np.float32)), torch.from_numpy(data.weights[:2]))
     model_folder.export(network, example, ["log_mel", "speech_weights"], ["logits", "relative_logits"], out / "model.onnx")
     model_folder.halve_weights(out / "model.onnx")
-    voice_card.write(out, voice_card.Report(settings, best.share, seed, judge, population, scenarios, figures, acoustic, data))
+    losses = {split.name: json.loads(laboratory.path(f"{split.name}.losses.json").read_text()) for split in [EVERYTHING, *splits(data)] if settings["steps"]}
+    voice_card.write(out, voice_card.Report(settings, best.share, seed, judge, population, scenarios, figures, acoustic, losses, data))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..face.curves import curves
 from . import model_folder
 from .features import Features
 from .fine_tuning import SETTINGS as DEFAULTS
@@ -42,6 +43,8 @@ class Report:
     """Kind of judgement, corpus, plain or personal: figures."""
     acoustic: dict | None
     """Kind of judgement, corpus, plain or personal: macro recall of the yardstick, if it was measured."""
+    losses: dict[str, list[float]]
+    """Training: its loss, the mean of every 50 steps; empty without fine-tuning."""
     data: Features
 
     @property
@@ -93,6 +96,8 @@ def write(out: Path, report: Report) -> None:
         "limits": LIMITS,
     }
     model_folder.write_card(out, card, readme(report))
+    if report.losses:
+        (out / "curves.svg").write_text(curves([("Training loss (sum of both heads, emotions included)", report.losses)], unit="50 steps"))
 
 
 def table(report: Report) -> str:
@@ -125,6 +130,7 @@ window, and for the clips of one session together: frequency responses, band lim
 on the log-mel image; and parts of it masked. The batches are groups of one speaker's clips, balanced by class; the second head
 learns from embeddings less the group's mean, and both learn the eight emotions beside the three classes.
 """
+    picture = "\n![Training loss of the shipped network and of the three that are judged](curves.svg)\n" if report.losses else ""
     return f"""# Voice: the default network
 
 Whisper tiny's front end and the first {report.settings["layers"]} layers of its encoder (OpenAI, MIT), {report.treatment}, with
@@ -166,7 +172,7 @@ Data: {corpora}.
 **These weights are therefore for non-commercial use.** TESS and TurEV (CC BY-NC-ND) were only used to judge. Classes: positive =
 happy, surprised; neutral = neutral, calm; negative = sad, angry, fearful, disgust. Balanced by corpus (square root of its size),
 class and speaker. The speech gate of serving is in the loop.
-{augmentation}
+{augmentation}{picture}
 Made by, in `Models/`: `{report.command}` (seed {report.seed}; features by `audio-node features`). The large weights are stored as float16;
 inference is in float32.
 

@@ -8,7 +8,7 @@
 
 typedef struct {
     double sums[3];
-    int64_t pixelCount, coveredCount;
+    int64_t pixelCount;
 } tally;
 
 static int compare_positions(const void *a, const void *b) {
@@ -27,11 +27,15 @@ static void add_span(const adreact_picture *picture, int y, int from, int to, ta
         const adreact_plane *plane = &picture->planes[p];
         for (int c = 0; c < plane->componentCount; c++) {
             uint64_t sum = 0;
-            if (!plane->isWide && plane->step == 1 && plane->shiftX == 0) {
+            if (!plane->isWide && plane->step == 1 && plane->shiftX <= 1) {
                 const uint8_t *row = plane->base + (y >> plane->shiftY) * plane->strideBytes;
-                uint32_t part = 0;  // 2^24 pixels of 255 fit
-                for (int x = from; x < to; x++) part += row[x];
-                sum = part;
+                int shift = plane->shiftX, first = (from + shift) >> shift, end = to >> shift;
+                uint32_t whole = 0;  // 2^24 samples of 255 fit
+                for (int i = first; i < end; i++) whole += row[i];
+                sum = (uint64_t)whole << shift;
+                // Samples of which one pixel of two is in the span.
+                if (first << shift > from) sum += row[first - 1];
+                if (end << shift < to) sum += row[end];
             } else {
                 for (int x = from; x < to; x++) sum += sample_at(plane, c, x, y);
             }
@@ -39,27 +43,6 @@ static void add_span(const adreact_picture *picture, int y, int from, int to, ta
         }
     }
     t->pixelCount += to - from;
-    t->coveredCount += to - from;
-}
-
-static void add_span_within(const adreact_picture *picture, const adreact_chroma_limits *limits, int y, int from, int to, tally *t) {
-    t->coveredCount += to - from;
-    for (int x = from; x < to; x++) {
-        double v[3] = {0, 0, 0};
-        for (int p = 0; p < picture->planeCount; p++) {
-            const adreact_plane *plane = &picture->planes[p];
-            for (int c = 0; c < plane->componentCount; c++) v[plane->component[c]] = sample_at(plane, c, x, y);
-        }
-        double cb = v[1] * picture->codeScale, cr = v[2] * picture->codeScale;
-        if (picture->isRGB) {  // BT.601, full range
-            double r = v[0] * picture->codeScale, g = v[1] * picture->codeScale, b = v[2] * picture->codeScale;
-            cb = 128 - 0.168736 * r - 0.331264 * g + 0.5 * b;
-            cr = 128 + 0.5 * r - 0.418688 * g - 0.081312 * b;
-        }
-        if (cb < limits->minimumCb || cb > limits->maximumCb || cr < limits->minimumCr || cr > limits->maximumCr) continue;
-        for (int k = 0; k < 3; k++) t->sums[k] += v[k];
-        t->pixelCount++;
-    }
 }
 
 // The first pixel whose centre is at or right of a position.
@@ -69,8 +52,7 @@ static int first_pixel(double position, int width) {
 }
 
 int adreact_measure_colour(
-    const adreact_picture *picture, const double *points, const int *counts, int polygonCount,
-    const adreact_chroma_limits *limits, adreact_mean_colour *result) {
+    const adreact_picture *picture, const double *points, const int *counts, int polygonCount, adreact_mean_colour *result) {
     size_t edgeCount = 0;
     for (int i = 0; i < polygonCount; i++) edgeCount += (size_t)counts[i];
     double *crossings = malloc(sizeof(double) * (edgeCount + 1));
@@ -97,8 +79,7 @@ int adreact_measure_colour(
         for (size_t i = 0; i + 1 < found; i += 2) {
             int from = first_pixel(crossings[i], picture->width), to = first_pixel(crossings[i + 1], picture->width);
             if (from >= to) continue;
-            if (limits && (picture->planeCount > 1 || picture->isRGB)) add_span_within(picture, limits, y, from, to, &t);
-            else add_span(picture, y, from, to, &t);
+            add_span(picture, y, from, to, &t);
         }
     }
     free(crossings);
@@ -109,6 +90,6 @@ int adreact_measure_colour(
         double value = (double)row[0] * mean[0] + (double)row[1] * mean[1] + (double)row[2] * mean[2] + (double)picture->bias[k];
         colour[k] = t.pixelCount ? fmin(fmax(value, 0), 255) : 0;
     }
-    *result = (adreact_mean_colour){colour[0], colour[1], colour[2], t.pixelCount, t.coveredCount};
+    *result = (adreact_mean_colour){colour[0], colour[1], colour[2], t.pixelCount};
     return 0;
 }

@@ -9,7 +9,6 @@ static void set_identity(adreact_picture *picture, float scale) {
     memset(picture->matrix, 0, sizeof(picture->matrix));
     memset(picture->bias, 0, sizeof(picture->bias));
     for (int i = 0; i < 3; i++) picture->matrix[i][i] = scale;
-    picture->isRGB = 1;
 }
 
 // Y'CbCr to R'G'B', Rec. ITU-T H.273 section 8.3; code values of `depth` bits.
@@ -42,7 +41,6 @@ static void set_yuv(adreact_picture *picture, const AVFrame *frame, int isGray, 
         picture->matrix[i][2] = (float)cr;
         picture->bias[i] = (float)(-yScale * yZero - (cb + cr) * cZero);
     }
-    picture->isRGB = 0;
 }
 
 static void add_component(adreact_picture *picture, const AVFrame *frame, const AVPixFmtDescriptor *descriptor, int c) {
@@ -88,7 +86,6 @@ int adreact_picture_of_frame(const AVFrame *frame, adreact_picture *picture) {
     picture->width = frame->width;
     picture->height = frame->height;
     float sampleScale = 1.0f / (1 << shift);
-    picture->codeScale = sampleScale * 256 / (1 << depth);
     for (int c = 0; c < components; c++) add_component(picture, frame, descriptor, c);
     if (isRGB) set_identity(picture, 255.0f / ((1 << depth) - 1) * sampleScale);
     else set_yuv(picture, frame, isGray, depth, sampleScale);
@@ -99,7 +96,6 @@ void adreact_picture_of_rgb(const uint8_t *pixels, int width, int height, adreac
     memset(picture, 0, sizeof(*picture));
     picture->width = width;
     picture->height = height;
-    picture->codeScale = 1;
     picture->planeCount = 1;
     picture->planes[0] = (adreact_plane){
         .base = pixels, .strideBytes = (ptrdiff_t)width * 3, .step = 3, .width = width, .height = height,

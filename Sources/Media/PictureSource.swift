@@ -17,17 +17,9 @@ public protocol PictureSource {
 public protocol MeasurablePicture: PictureSource {
     /// The mean colour over the pixels whose centres lie inside polygons. All edges count together by the even-odd
     /// rule: polygons may be concave, and one inside another is a hole.
-    /// - Parameters:
-    ///   - polygons: corners in upright pixels; (0, 0) is the picture's top left corner, pixel i covers [i, i + 1).
-    ///   - limits: only pixels of these chroma values count.
+    /// - Parameter polygons: corners in upright pixels; (0, 0) is the picture's top left corner, pixel i covers [i, i + 1).
     /// - Throws: `.invalidRequest` for coordinates that are not numbers.
-    func meanColour(over polygons: [[(x: Double, y: Double)]], within limits: ChromaLimits?) throws(MediaError) -> MeanColour
-}
-
-extension MeasurablePicture {
-    public func meanColour(over polygons: [[(x: Double, y: Double)]]) throws(MediaError) -> MeanColour {
-        try meanColour(over: polygons, within: nil)
-    }
+    func meanColour(over polygons: [[(x: Double, y: Double)]]) throws(MediaError) -> MeanColour
 }
 
 /// An area of a picture, in upright pixels: pixel i covers [i, i + 1).
@@ -61,27 +53,12 @@ public struct MeanColour: Sendable, Equatable {
     public var blue: Double
     /// Pixels that the mean is over; 0: the colour says nothing.
     public var pixelCount: Int
-    /// Pixels inside the polygons, whether or not their chroma is within the limits.
-    public var coveredPixelCount: Int
 
-    public init(red: Double, green: Double, blue: Double, pixelCount: Int, coveredPixelCount: Int) {
+    public init(red: Double, green: Double, blue: Double, pixelCount: Int) {
         self.red = red
         self.green = green
         self.blue = blue
         self.pixelCount = pixelCount
-        self.coveredPixelCount = coveredPixelCount
-    }
-}
-
-/// Code values of Cb and Cr (8 bit, 128 is colourless) that count. Of RGB pictures, by BT.601 at full range. Grey
-/// pictures have no chroma and always count.
-public struct ChromaLimits: Sendable, Equatable, Codable {
-    public var cb: ClosedRange<Double>
-    public var cr: ClosedRange<Double>
-
-    public init(cb: ClosedRange<Double>, cr: ClosedRange<Double>) {
-        self.cb = cb
-        self.cr = cr
     }
 }
 
@@ -140,7 +117,7 @@ extension adreact_picture {
     }
 
     func meanColour(
-        over polygons: [[(x: Double, y: Double)]], within limits: ChromaLimits?, turn: QuarterTurn
+        over polygons: [[(x: Double, y: Double)]], turn: QuarterTurn
     ) throws(MediaError) -> MeanColour {
         let mostCorners = 1 << 20
         var points: [Double] = []
@@ -153,21 +130,9 @@ extension adreact_picture {
             points.append(position.y)
         }
         let counts = polygons.map { Int32($0.count) }
-        var bounds = adreact_chroma_limits()
-        if let limits {
-            bounds = adreact_chroma_limits(
-                minimumCb: limits.cb.lowerBound, maximumCb: limits.cb.upperBound, minimumCr: limits.cr.lowerBound,
-                maximumCr: limits.cr.upperBound)
-        }
         var mean = adreact_mean_colour()
-        let result = withUnsafePointer(to: self) { picture in
-            withUnsafePointer(to: bounds) {
-                adreact_measure_colour(picture, points, counts, Int32(counts.count), limits == nil ? nil : $0, &mean)
-            }
-        }
+        let result = withUnsafePointer(to: self) { adreact_measure_colour($0, points, counts, Int32(counts.count), &mean) }
         guard result >= 0 else { throw .outOfMemory("mean colour") }
-        return MeanColour(
-            red: mean.red, green: mean.green, blue: mean.blue, pixelCount: Int(mean.pixelCount),
-            coveredPixelCount: Int(mean.coveredCount))
+        return MeanColour(red: mean.red, green: mean.green, blue: mean.blue, pixelCount: Int(mean.pixelCount))
     }
 }

@@ -26,11 +26,9 @@ public struct RGBImage: MeasurablePicture, Sendable, Equatable {
         }
     }
 
-    public func meanColour(
-        over polygons: [[(x: Double, y: Double)]], within limits: ChromaLimits?
-    ) throws(MediaError) -> MeanColour {
+    public func meanColour(over polygons: [[(x: Double, y: Double)]]) throws(MediaError) -> MeanColour {
         try withPicture { picture throws(MediaError) in
-            try picture.meanColour(over: polygons, within: limits, turn: upright)
+            try picture.meanColour(over: polygons, turn: upright)
         }
     }
 

@@ -40,11 +40,9 @@ public final class VideoFrame: MeasurablePicture, @unchecked Sendable {  // neve
         }
     }
 
-    public func meanColour(
-        over polygons: [[(x: Double, y: Double)]], within limits: ChromaLimits?
-    ) throws(MediaError) -> MeanColour {
+    public func meanColour(over polygons: [[(x: Double, y: Double)]]) throws(MediaError) -> MeanColour {
         try withExtendedLifetime(frame) { () throws(MediaError) -> MeanColour in
-            try picture.get().meanColour(over: polygons, within: limits, turn: turn)
+            try picture.get().meanColour(over: polygons, turn: turn)
         }
     }
 

@@ -183,7 +183,7 @@ struct PictureTests {
             }
         }
         let mean = try picture.meanColour(over: [outline, hole])
-        #expect(mean.pixelCount == count && mean.coveredPixelCount == count)
+        #expect(mean.pixelCount == count)
         #expect(abs(mean.red - sums[0] / Double(count)) < 1e-4)
         #expect(abs(mean.green - sums[1] / Double(count)) < 1e-4)
         #expect(abs(mean.blue - sums[2] / Double(count)) < 1e-4)
@@ -191,16 +191,28 @@ struct PictureTests {
         #expect(try picture.meanColour(over: [[(-100, -100), (-50, -100), (-70, -50)]]).pixelCount == 0)
     }
 
-    @Test("The mean colour of a frame is that of its pixels, and chroma limits leave out the rest")
+    @Test("The mean colour of a frame is that of its pixels, each of the two that share a chroma sample")
     func meanColourOfFrames() throws {
         let folder = try ClipFolder()
         // Left half skin-coloured, right half blue.
         let frame = try firstFrame(
             try folder.make("a.mp4", "-f lavfi -i color=c=0xC89078:size=64x96:duration=0.1 -f lavfi -i color=c=0x2040C0:size=64x96:duration=0.1 -filter_complex hstack -c:v libx264 -qp 1 -pix_fmt yuv420p"))
         let all: [(x: Double, y: Double)] = [(10, 10), (110, 10), (110, 80), (10, 80)]
-        let skin = try frame.meanColour(over: [all], within: ChromaLimits(cb: 77...127, cr: 133...173))
-        #expect(abs(skin.red - 200) < 3 && abs(skin.green - 144) < 3 && abs(skin.blue - 120) < 3)
-        #expect(skin.coveredPixelCount == 7000 && abs(skin.pixelCount - 54 * 70) <= 140)
+        let skin = try frame.meanColour(over: [[(10, 10), (60, 10), (60, 80), (10, 80)]])
+        #expect(abs(skin.red - 200) < 3 && abs(skin.green - 144) < 3 && abs(skin.blue - 120) < 3 && skin.pixelCount == 3500)
+        // A row of pixels from any column: with half of a chroma sample at either end, at both, or at none.
+        func row(_ columns: Range<Int>) throws -> MeanColour {
+            let (left, right) = (Double(60 + columns.lowerBound), Double(60 + columns.upperBound))
+            return try frame.meanColour(over: [[(left, 20), (right, 20), (right, 21), (left, 21)]])
+        }
+        let blue = try (0..<8).map { try row($0..<$0 + 1).blue }
+        for from in 0..<4 {
+            for to in from + 1...8 {
+                let mean = try row(from..<to)
+                let expected = blue[from..<to].reduce(0, +) / Double(to - from)
+                #expect(mean.pixelCount == to - from && abs(mean.blue - expected) < 1e-3)
+            }
+        }
         let both = try frame.meanColour(over: [all])
         #expect(abs(both.red - (200 * 54 + 32 * 46) / 100.0) < 3)
     }

@@ -252,9 +252,7 @@ struct PaintedFace: MeasurablePicture {
     }
 
     /// By the even-odd rule, pixel centre by pixel centre.
-    func meanColour(
-        over polygons: [[(x: Double, y: Double)]], within limits: ChromaLimits?
-    ) throws(MediaError) -> MeanColour {
+    func meanColour(over polygons: [[(x: Double, y: Double)]]) throws(MediaError) -> MeanColour {
         var (red, green, blue, count) = (0.0, 0.0, 0.0, 0)
         for y in 0..<height {
             for x in 0..<width where isInside(polygons, Double(x) + 0.5, Double(y) + 0.5) {
@@ -267,7 +265,7 @@ struct PaintedFace: MeasurablePicture {
         }
         let scale = 1 / Double(max(1, count))
         return MeanColour(
-            red: red * scale, green: green * scale, blue: blue * scale, pixelCount: count, coveredPixelCount: count)
+            red: red * scale, green: green * scale, blue: blue * scale, pixelCount: count)
     }
 
     private func isInside(_ polygons: [[(x: Double, y: Double)]], _ x: Double, _ y: Double) -> Bool {

@@ -23,8 +23,6 @@ typedef struct {
     int width, height;
     float matrix[3][3];
     float bias[3];
-    float codeScale;     // from a sample to an 8-bit code value
-    int isRGB;
 } adreact_picture;
 
 /// Describes a decoded frame. Returns 0, or AVERROR(ENOSYS) for a pixel format that needs conversion first.
@@ -39,20 +37,13 @@ void adreact_picture_of_rgb(const uint8_t *pixels, int width, int height, adreac
 /// Returns 0 or AVERROR(ENOMEM).
 int adreact_crop(const adreact_picture *picture, const double m[6], int outputWidth, int outputHeight, uint8_t *rgb);
 
-/// Limits of chroma code values, 8 bit; pixels beyond do not count.
-typedef struct {
-    double minimumCb, maximumCb, minimumCr, maximumCr;
-} adreact_chroma_limits;
-
 typedef struct {
     double red, green, blue;  // 0-255
-    int64_t pixelCount;       // pixels that count
-    int64_t coveredCount;     // pixels inside the polygons
+    int64_t pixelCount;
 } adreact_mean_colour;
 
 /// The mean colour over the pixels whose centre is inside polygons (all edges together, even-odd rule).
-/// `points`: x and y in turn, stored positions; `counts`: points of each polygon. `limits` may be NULL.
+/// `points`: x and y in turn, stored positions; `counts`: points of each polygon.
 /// Returns 0 or AVERROR(ENOMEM).
 int adreact_measure_colour(
-    const adreact_picture *picture, const double *points, const int *counts, int polygonCount,
-    const adreact_chroma_limits *limits, adreact_mean_colour *result);
+    const adreact_picture *picture, const double *points, const int *counts, int polygonCount, adreact_mean_colour *result);

@@ -60,7 +60,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 argumentParser,
             ], swiftSettings: ours),
-        .target(name: "MediaKit", dependencies: ["NodeKit", "Media"], swiftSettings: ours),
+        .target(name: "MediaKit", dependencies: ["NodeKit", "Media", "Fusion"], swiftSettings: ours),
         .target(
             name: "FusionKit", dependencies: ["NodeKit", "Fusion", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: ours),
@@ -116,7 +116,7 @@ let package = Package(
         tests("Pulse", not: ["golden"], resources: [.copy("Fixtures")]),
         tests("Fusion", not: ["Golden"]),
         tests("Inference", not: ["Fixtures"]),
-        tests("NodeKit", of: ["NodeKit", "Fuzzing"]),
+        tests("NodeKit", of: ["NodeKit", "Fuzzing", .product(name: "Logging", package: "swift-log")]),
         tests("MediaKit", of: ["MediaKit", .product(name: "Logging", package: "swift-log")]),
         tests("FusionKit", of: [
             "FusionKit", "Fuzzing", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),

@@ -174,7 +174,7 @@ def load(options, waves, dataset, settings, label):
         if not rows_path.exists():
             times = np.arange(len(wave.values)) * (1000 / wave.rate_hz)
             table = options.work / f"{wave.name}.csv"
-            np.savetxt(table, np.column_stack([times, wave.values]), "%.6g", ",", header="time_ms,wave", comments="")
+            np.savetxt(table, np.column_stack([times, wave.values]), ["%.3f", "%.6g"], ",", header="time_ms,wave", comments="")
             subprocess.run([options.node, "features", "--settings", folder / "settings.json", "--output", folder, table],
                            check=True)
         rows = np.load(rows_path)

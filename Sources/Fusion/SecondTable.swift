@@ -6,8 +6,6 @@ struct SecondTable: Sendable {
     private(set) var nextSecond: Int64 = 0
     private var sums: [Int64: SecondSums] = [:]
 
-    var pendingCount: Int { sums.count }
-
     mutating func add(_ window: TimelineWindow) {
         forEachSecond(from: window.startNanoseconds, to: window.endNanoseconds) { sums, overlap in
             sums.emotion += window.probabilities.vector * Double(overlap)

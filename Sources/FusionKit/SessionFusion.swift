@@ -38,6 +38,7 @@ package struct SessionFusion {
     package mutating func receive(_ message: WireMessage) throws -> [WireMessage] {
         let envelope = message.envelope
         guard let lane = Lane(rawValue: envelope.track) else { throw WireError.malformed("evidence of a track '\(envelope.track)'") }
+        try check(envelope.mediaStartNanoseconds, envelope.mediaStartNanoseconds + envelope.mediaDurationNanoseconds)
         switch envelope.kind {
         case .info:
             // Announced anew, further on: a node that came back begins there, and what lies between is lost.
@@ -53,6 +54,7 @@ package struct SessionFusion {
             return try cover(envelope.log, lane, upTo: envelope.mediaStartNanoseconds + length)
         case .gap:
             let gap = try message.decode(Adreact_V1_Gap.self)
+            try check(gap.fromNanoseconds, gap.toNanoseconds)
             if envelope.segment == Self.missingSegment {
                 return outputs(try fusion.neverCover(
                     lane, startNanoseconds: gap.fromNanoseconds, endNanoseconds: gap.toNanoseconds, reason: .missing))
@@ -60,12 +62,19 @@ package struct SessionFusion {
             examined[envelope.log] = max(examined[envelope.log] ?? 0, gap.toNanoseconds)
             return outputs(
                 try fusion.neverCover(lane, startNanoseconds: gap.fromNanoseconds, endNanoseconds: gap.toNanoseconds, reason: .gap))
-        case .end where envelope.segment == Self.missingSegment:
-            return try endLane(lane, message.decode(Adreact_V1_End.self))
         case .end:
-            return try end(envelope.log, lane, message.decode(Adreact_V1_End.self))
+            let end = try message.decode(Adreact_V1_End.self)
+            try check(0, end.endNanoseconds)
+            return try envelope.segment == Self.missingSegment ? endLane(lane, end) : self.end(envelope.log, lane, end)
         default:
             return []
+        }
+    }
+
+    /// Before anything is changed by it: fusion would refuse these times too, but after the log was taken to be examined up to there.
+    private func check(_ start: Int64, _ end: Int64) throws(WireError) {
+        guard start >= 0, end >= start, end <= fusion.settings.maximumSessionNanoseconds else {
+            throw .malformed("times from \(start) to \(end) ns")
         }
     }
 

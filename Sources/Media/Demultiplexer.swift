@@ -14,10 +14,6 @@ public struct DemultiplexerOptions: Sendable {
     public var probeSeconds: Double = 5
     /// A recording whose times go beyond this is taken for damaged.
     public var maximumMediaSeconds: Double = 48 * 3600
-    /// Cameras: the picture size and rate to ask for; `nil`: the camera's default.
-    public var cameraWidth: Int?
-    public var cameraHeight: Int?
-    public var cameraFrameRate: Double?
 
     public init() {}
 }

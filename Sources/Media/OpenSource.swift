@@ -128,10 +128,6 @@ final class OpenSource {
             guard format != nil else {
                 throw MediaError(.unsupportedProtocol, input: input, detail: "cameras are read by the demuxer alone: start the pipeline")
             }
-            if let width = options.cameraWidth, let height = options.cameraHeight {
-                av_dict_set(&settings, "video_size", "\(width)x\(height)", 0)
-            }
-            if let rate = options.cameraFrameRate { av_dict_set(&settings, "framerate", "\(rate)", 0) }
         } else if let (key, value) = place.listenOption {
             av_dict_set(&settings, key, value, 0)
         }

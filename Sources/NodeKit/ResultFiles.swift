@@ -12,7 +12,8 @@ public struct ResultFiles: Sendable {
         self.hasFolderPerSession = hasFolderPerSession
     }
 
-    public func folder(of session: String) -> String { hasFolderPerSession ? directory + "/" + session : directory }
+    /// - Parameter session: Any name that came over the wire: it cannot lead out of the directory.
+    public func folder(of session: String) -> String { hasFolderPerSession ? directory + "/" + SessionName.fileName(session) : directory }
 
     /// Writes nothing for an input of which nothing could be read.
     /// - Throws: `SessionFailure` where they cannot be written.

@@ -6,10 +6,14 @@ public enum SessionName {
     public static func stem(of input: String) -> String {
         if input == "-" { return "stdin" }
         let path = input.contains("://") ? URL(string: input).map { ($0.host ?? "") + $0.path } ?? input : input
-        let name = ((path as NSString).lastPathComponent as NSString).deletingPathExtension
+        return fileName(String(((path as NSString).lastPathComponent as NSString).deletingPathExtension.unicodeScalars.prefix(80)))
+    }
+
+    /// A name reduced to letters, digits, `-`, `_` and `.`, not hidden.
+    static func fileName(_ name: String) -> String {
         let safe = String(name.unicodeScalars.map { scalar in
             scalar.isASCII && (CharacterSet.alphanumerics.contains(scalar) || "-_.".unicodeScalars.contains(scalar)) ? Character(scalar) : "-"
-        }.prefix(80))
+        })
         let trimmed = safe.trimmingCharacters(in: CharacterSet(charactersIn: ".-"))
         return trimmed.isEmpty ? "input" : trimmed
     }

@@ -118,9 +118,14 @@ public final class TimelineReader: @unchecked Sendable {
 
     private func settle(_ incoming: Incoming) {
         guard case .delivery(let delivery) = incoming else { return }
+        let session = delivery.log.session
+        let isOver = endedTracks[session]?.count == TimelineTrack.all.count
+        if isOver { endedTracks[session] = nil }
         loop.post { [self] in
             timeline.acknowledge(delivery.log, next: delivery.next)
             timeline.consumed(delivery.ticket)
+            // Or what is remembered of sessions would fill up, and no further one be read.
+            if isOver { timeline.finish(session: session) }
         }
     }
 

@@ -2,14 +2,19 @@
 public enum NumberTable {
     /// Colour means of skin that were measured elsewhere: columns `time_ms` (or `time`), `R`, `G`, `B`, one line for each frame.
     ///
+    /// Times count from the first line's: they may be those of any clock.
+    ///
     /// - Returns: One sample a line, its colour as region `whole`.
     /// - Throws: `NumberTableError`, with the line.
     public static func skinSamples(from text: String) throws(NumberTableError) -> [SkinSample] {
         let rows = try rows(of: text, columns: [["time_ms", "time"], ["r"], ["g"], ["b"]])
+        let start = rows[0].numbers[0]
         return try rows.map { (row) throws(NumberTableError) in
-            guard let nanoseconds = Int64(exactly: (row.numbers[0] * 1e6).rounded()) else {
-                throw NumberTableError(line: row.line, detail: "the time \(row.numbers[0]) ms is out of range")
+            let milliseconds = row.numbers[0] - start
+            guard milliseconds <= longestMilliseconds else {
+                throw NumberTableError(line: row.line, detail: "the time \(row.numbers[0]) ms lies more than a week after the first; is it in ms?")
             }
+            let nanoseconds = Int64((milliseconds * 1e6).rounded())
             let colour = ColourMean(red: row.numbers[1], green: row.numbers[2], blue: row.numbers[3], pixelCount: 1)
             return SkinSample(ptsNanoseconds: nanoseconds, outcome: .usable(SkinColours(regions: [.whole: colour])))
         }
@@ -24,6 +29,8 @@ public enum NumberTable {
         let rows = try rows(of: text, columns: [["time_ms", "time"], ["wave"]])
         return (rows.map { $0.numbers[0] / 1000 }, rows.map { $0.numbers[1] })
     }
+
+    private static let longestMilliseconds = 7.0 * 24 * 3600 * 1000
 
     private struct Row {
         /// Counted from 1.

@@ -1,5 +1,5 @@
 /// How the pulse is measured. The defaults are chosen by measurement: see `Models/training/pulse_evaluation.md`.
-public struct PulseSettings: Sendable, Codable, Equatable {
+public struct PulseSettings: Sendable, Equatable {
     /// The length of the clips, s.
     public var clipSeconds = 1.0
     /// How far before its end a clip looks: all that it says follows from the samples of this time, s.

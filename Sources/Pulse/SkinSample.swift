@@ -21,9 +21,10 @@ public struct SkinSample: Sendable, Equatable {
 public struct SkinColours: Sendable, Equatable {
     /// At least one region, each at most once.
     public var regions: [SkinRegion: ColourMean]
-    /// nil while the regions follow the face without a jump. Where they were placed anew (a new segment of the video),
-    /// the same frame measured in the regions as they were before: the ratio of the two joins the pieces. Empty if
-    /// there were none before: then nothing from before this frame can be joined.
+    /// nil while the regions follow the face, and their colours one another, without a jump. Else what the colours from here on continue: where
+    /// the regions were placed anew (a new segment of the video), the same frame measured in the regions as they were before; after a jump of
+    /// the colour, the last frame before it. The ratio joins the pieces. Empty if there were no regions before: then nothing from before
+    /// this frame can be joined.
     public var regionsBeforeJump: [SkinRegion: ColourMean]?
     /// The face, where a network is to look at it (`SkinSamplerSettings.pictureSidePixels`).
     public var picture: RGBImage?

@@ -17,6 +17,8 @@ public final class SkinSampler {
     private var segment: UInt32?
     /// Of the present segment.
     private var recent: Recent?
+    /// The regions were placed anew, and have not been measured since.
+    private var unjoined: Unjoined?
 
     /// The face in the present segment.
     private struct Track {
@@ -34,13 +36,26 @@ public final class SkinSampler {
     /// The regions in the frames before.
     private struct Recent {
         var lastUsed: [SkinRegion: ColourMean]
-        /// Those of the frame just before, used or not.
+        /// Those of the last frame that was measured, used or not.
         var last: [SkinRegion: ColourMean]
         var wasUsed: Bool
     }
 
+    /// What was before the regions were placed anew; nothing after a cut.
+    private struct Unjoined {
+        var track: Track?
+        var recent: Recent?
+    }
+
     public init(settings: SkinSamplerSettings = SkinSamplerSettings()) {
         self.settings = settings
+    }
+
+    /// - Parameter network: nil: no samples with pictures are needed.
+    public convenience init(for network: FaceWaveNetwork?) {
+        var settings = SkinSamplerSettings()
+        settings.pictureSidePixels = network?.sidePixels
+        self.init(settings: settings)
     }
 
     /// - Parameters:
@@ -62,11 +77,11 @@ public final class SkinSampler {
     ) throws(MediaError) -> SkinSample {
         let isNewSegment = self.segment != segment
         self.segment = segment
-        if isNewSegment { recent = nil }
         var former = track
         if let last = former, !isRecent(last, at: ptsNanoseconds) { former = nil }
         func unusable(_ problem: SkinProblem) -> SkinSample {
-            track = isNewSegment ? nil : former
+            if isNewSegment { (former, recent, unjoined) = (nil, nil, nil) }
+            track = former
             return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: .unusable(problem))
         }
         guard let face else { return unusable(.noFace) }
@@ -77,13 +92,17 @@ public final class SkinSampler {
             return unusable(face.contours == .hidden ? .faceHidden : .faceMoving)
         }
         track = current
+        if isPlacedAnew {
+            unjoined = Unjoined(track: former, recent: former == nil ? nil : recent)
+            recent = nil
+        }
         let outcome = try measure(picture, current, speed: speed)
         guard case .usable(var colours) = outcome else {
             return SkinSample(ptsNanoseconds: ptsNanoseconds, outcome: outcome)
         }
-        if isPlacedAnew {
-            colours.regionsBeforeJump = try former.map { (track) throws(MediaError) in try regions(of: picture, track) } ?? [:]
-            recent = nil
+        if let unjoined {
+            colours.regionsBeforeJump = try regions(of: picture, before: unjoined, at: ptsNanoseconds)
+            self.unjoined = nil
         }
         let jumps = recent.map { isJump(from: $0.last, to: colours.regions) } ?? false
         if let recent, !jumps, !recent.wasUsed { colours.regionsBeforeJump = recent.lastUsed }
@@ -98,7 +117,7 @@ public final class SkinSampler {
 }
 
 /// How skin is sampled.
-public struct SkinSamplerSettings: Sendable, Codable, Equatable {
+public struct SkinSamplerSettings: Sendable, Equatable {
     /// How slowly the regions follow a still face: the corner frequency of the filter on its keypoints, Hz.
     public var stillCornerHz = 0.3
     /// How much faster they follow a moving one: Hz for each eye distance a second.
@@ -219,6 +238,17 @@ extension SkinSampler {
             }
         }
         return regions
+    }
+
+    /// What later colours are the continuation of: the regions as they were, in this picture; or in the last picture that was used, if the
+    /// colour has jumped since.
+    private func regions(
+        of picture: some MeasurablePicture, before: Unjoined, at time: Int64
+    ) throws(MediaError) -> [SkinRegion: ColourMean] {
+        guard let track = before.track, isRecent(track, at: time) else { return [:] }
+        let seen = try regions(of: picture, track)
+        guard let recent = before.recent else { return seen }
+        return !recent.wasUsed || isJump(from: recent.last, to: seen) ? recent.lastUsed : seen
     }
 
     private func isJump(from last: [SkinRegion: ColourMean], to now: [SkinRegion: ColourMean]) -> Bool {

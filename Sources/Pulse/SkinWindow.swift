@@ -133,7 +133,7 @@ private struct PieceJoiner {
         regions[region] = series
     }
 
-    /// Whatever is earlier is scaled by (after the jump) / (before it), both measured in the same frame.
+    /// Whatever is earlier is scaled by (after the jump) / (before it).
     private mutating func join(_ after: [SkinRegion: ColourMean], to before: [SkinRegion: ColourMean]) {
         isBroken = before.isEmpty
         for region in regions.keys {

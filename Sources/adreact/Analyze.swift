@@ -30,7 +30,7 @@ struct Analyze: AsyncParsableCommand {
     var baseline = BaselineChoice.on
     @Option(help: "What tells speech from other sound: energy, silero or both.")
     var gate: String?
-    @Option(help: "What the networks compute in: f32 (the reference), int8 (faces; the others f32), bf16, or auto (the fastest here). Default: auto for faces, else f32.")
+    @Option(help: "What the networks compute in: f32 (the reference), int8 (face and voice as they are shipped; the others f32), bf16, or auto (the fastest here). Default: auto for face and voice, else f32.")
     var precision: String?
     @Option(help: "Viewer, as it shall travel with the sessions.")
     var viewer = ""
@@ -81,7 +81,7 @@ struct Analyze: AsyncParsableCommand {
     /// The six programs, on endpoints of their own.
     private func programs(in folder: String) -> [Supervisor.Program] {
         func network(_ name: String?, hasInt8: Bool = false) -> [String] {
-            let precision = precision == "int8" && !hasInt8 ? nil : precision
+            let precision = precision == "int8" && !hasInt8 ? "f32" : precision
             return (name.map { ["--model", $0] } ?? []) + (precision.map { ["--precision", $0] } ?? [])
         }
         var about: [String] = []
@@ -93,7 +93,7 @@ struct Analyze: AsyncParsableCommand {
             ("fusion-node", ["--journal", folder + "/journal.sqlite", "--baseline", baseline.rawValue]),
             ("sink", files),
             ("demuxer", ["--jobs", String(jobs)] + about + SessionName.unique(inputs).flatMap { ["--session", $0] } + ["--"] + inputs),
-            ("face-node", network(faceModel, hasInt8: true)),
+            ("face-node", network(faceModel, hasInt8: faceModel == nil)),
             ("rppg-node", network(pulseModel)),
             ("audio-node", network(voiceModel, hasInt8: voiceModel == nil) + (gate.map { ["--gate", $0] } ?? [])),
         ].map { name, arguments in

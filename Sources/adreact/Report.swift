@@ -8,7 +8,6 @@ final class Report: Sendable {
     private struct State {
         var timelines = SessionTimelines()
         var finished: [String: SessionTimeline] = [:]
-        var lastProgress = 0.0
     }
 
     private let inputs: [(session: String, source: String)]

@@ -28,7 +28,7 @@ struct Bench: AsyncParsableCommand {
             let timed = TimedClassifier(network)
             var samples = 0
             let decoding = try ProcessorTime.of {
-                try AudioFile.read(file) { samples += $0.samples.count }
+                if let truncation = try AudioFile.read(file, body: { samples += $0.samples.count }) { throw truncation }
             }
             var windows = 0
             var speech = 0
@@ -39,7 +39,7 @@ struct Bench: AsyncParsableCommand {
                     windows += found.count
                     speech += found.count { $0.hasSpeech }
                 }
-                try AudioFile.read(file) { count(try analyzer.append(samples: $0.samples, startSample: $0.startSample)) }
+                _ = try AudioFile.read(file) { count(try analyzer.append(samples: $0.samples, startSample: $0.startSample)) }
                 count(try analyzer.finish())
             }
             let seconds = Double(samples) / Double(settings.sampleRateHz)
@@ -54,7 +54,7 @@ struct Bench: AsyncParsableCommand {
             }
             print(String(format: "peak memory %.0f MB", ProcessorTime.peakMegabytes))
         } catch let error as MediaError {
-            throw NodeProcess.end(error.code == .notFound ? ExitStatus.noInput : ExitStatus.badInput, "\(error)")
+            throw NodeProcess.end(SessionFailure(error, input: file).exitCode, "\(error)")
         }
     }
 }

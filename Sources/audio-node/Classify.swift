@@ -3,6 +3,7 @@ import Foundation
 import Fusion
 import Inference
 import Media
+import MediaKit
 import NodeKit
 import Synchronization
 import Voice
@@ -14,7 +15,8 @@ struct Classify: AsyncParsableCommand {
         discussion: """
             Prints one JSON line a file: the mean of the probabilities over its windows with speech. A file shorter than a
             window is padded with silence; one that holds only a word or two is taken as it is. Where nothing was heard,
-            "probabilities" is null and "skipped" says why. A file that cannot be read gets a line on standard error.
+            "probabilities" is null and "skipped" says why. A file that cannot be read, or not to its end, gets a line on
+            standard error.
 
             --same-person: all files are one person's speech, and each is set against what is usual for this person, if the
             network is made for that; "baselineWindows" says how many windows of speech that was made of. Nothing is printed
@@ -69,11 +71,10 @@ struct Classify: AsyncParsableCommand {
 
     private static func outcome(of path: String, _ analysis: ClipAnalysis) -> OrderedOutput.Outcome {
         do {
-            return .windows(try analysis.windows(ofFileAt: path))
-        } catch let error as MediaError {
-            return .failure("audio-node: \(error)", exitCode: error.code == .notFound ? ExitStatus.noInput : ExitStatus.badInput)
+            let result = try analysis.windows(ofFileAt: path)
+            return .init(windows: result.windows, problem: result.truncation.map { SessionFailure($0, input: path) })
         } catch {
-            return .failure("audio-node: \(path): \(error)", exitCode: ExitStatus.internalError)
+            return .init(windows: nil, problem: SessionFailure(error, input: path))
         }
     }
 }
@@ -96,9 +97,10 @@ private final class FileQueue: Sendable {
 
 /// Prints the outcomes in the order of the files: each as soon as those before it are there, or, of one person, at the end.
 private final class OrderedOutput: Sendable {
-    enum Outcome: Sendable {
-        case windows([VoiceWindow])
-        case failure(String, exitCode: Int32)
+    struct Outcome: Sendable {
+        /// nil: nothing could be read.
+        var windows: [VoiceWindow]?
+        var problem: SessionFailure?
     }
 
     private struct State {
@@ -132,7 +134,7 @@ private final class OrderedOutput: Sendable {
         state.withLock { state in
             var person = PersonalMean()
             for position in files.indices {
-                guard case .windows(let windows)? = state.early[position] else { continue }
+                guard let windows = state.early[position]?.windows else { continue }
                 person.beginClip()
                 for case .speech(let speech) in windows.map(\.outcome) {
                     guard let relative = speech.relativeLogits else { continue }
@@ -146,13 +148,13 @@ private final class OrderedOutput: Sendable {
 
     private func printReady(_ state: inout State, person: PersonalMean?) {
         while let next = state.early.removeValue(forKey: state.printed) {
-            switch next {
-            case .windows(let windows):
+            if let windows = next.windows {
                 let line = ClassifiedFile(files[state.printed], windows, personal: personal, person: person)
                 FileHandle.standardOutput.write(Data((line.json + "\n").utf8))
-            case .failure(let message, let code):
-                StandardError.line(message)
-                state.exitCode = max(state.exitCode, code)
+            }
+            if let problem = next.problem {
+                StandardError.line("audio-node: \(problem)")
+                state.exitCode = max(state.exitCode, problem.exitCode)
             }
             state.printed += 1
         }

@@ -17,10 +17,16 @@ struct ClipAnalysis {
         return settings
     }
 
+    struct Result {
+        var windows: [VoiceWindow]
+        /// Where a file was cut off: the windows are those of what is left of it.
+        var truncation: MediaError?
+    }
+
     /// - Throws: `MediaError` for a file that cannot be read, what the analyzer throws otherwise.
-    func windows(ofFileAt path: String) throws -> [VoiceWindow] {
-        let windows = try analyze(path, settings: settings)
-        guard acceptsShortSpeech, !windows.contains(where: \.hasSpeech) else { return windows }
+    func windows(ofFileAt path: String) throws -> Result {
+        let result = try analyze(path, settings: settings)
+        guard acceptsShortSpeech, !result.windows.contains(where: \.hasSpeech) else { return result }
         var patient = settings
         patient.gate.shortestSpeechSeconds = 0.1
         patient.gate.leastFluctuationDB = 0
@@ -29,19 +35,21 @@ struct ClipAnalysis {
         return try analyze(path, settings: patient)
     }
 
-    private func analyze(_ path: String, settings: VoiceSettings) throws -> [VoiceWindow] {
+    private func analyze(_ path: String, settings: VoiceSettings) throws -> Result {
         var analyzer = try VoiceAnalyzer(settings: settings, classifier: classifier, gate: gate)
         var windows: [VoiceWindow] = []
-        try AudioFile.read(path) { block in
+        let truncation = try AudioFile.read(path) { block in
             windows += try analyzer.append(samples: block.samples, startSample: block.startSample)
         }
-        return try windows + analyzer.finish()
+        return Result(windows: try windows + analyzer.finish(), truncation: truncation)
     }
 }
 
 enum AudioFile {
     /// Decodes the audio track of a file block by block.
-    static func read(_ path: String, body: (AudioBlock) throws -> Void) throws {
+    ///
+    /// - Returns: What is wrong with a file that is cut off: all there is of it has been decoded.
+    static func read(_ path: String, body: (AudioBlock) throws -> Void) throws -> MediaError? {
         let demultiplexer = try Demultiplexer(input: path)
         guard let track = demultiplexer.description.audio else {
             throw MediaError(.notMedia, input: path, detail: "it has no audio track; give a file with sound")
@@ -52,6 +60,7 @@ enum AudioFile {
             for block in try decoder.decode(packet) { try body(block) }
         }
         for block in decoder.finish() { try body(block) }
+        return demultiplexer.truncation
     }
 }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Inference
 import Media
+import MediaKit
 import NodeKit
 import Voice
 
@@ -53,13 +54,13 @@ struct Features: AsyncParsableCommand {
             try frontEnd.weighsSpeech
             ? NumPyWriter(path: stem + "-weights.npy", rowShape: [frontEnd.shape[1] / 2], half: false) : nil
         let index = try LineWriter(path: stem + ".jsonl")
-        var failures = 0
+        var exitCode = ExitStatus.done
         for (position, path) in paths.enumerated() {
             do {
                 let recorder = FeatureRecorder(features: features)
-                let windows = try ClipAnalysis(classifier: recorder, gate: method, acceptsShortSpeech: clips).windows(ofFileAt: path)
+                let result = try ClipAnalysis(classifier: recorder, gate: method, acceptsShortSpeech: clips).windows(ofFileAt: path)
                 var recorded = recorder.recorded.makeIterator()
-                for window in windows {
+                for window in result.windows {
                     guard case .speech = window.outcome, let image = recorded.next() else {
                         try index.write(WindowLine(path, window))
                         continue
@@ -68,9 +69,11 @@ struct Features: AsyncParsableCommand {
                     try images.append(image.image)
                     if let shares = image.speechWeights { try weights?.append(shares) }
                 }
+                if let truncation = result.truncation { throw truncation }
             } catch {
-                failures += 1
-                StandardError.line("audio-node: \(error is MediaError ? "" : "\(path): ")\(error)")
+                let failure = SessionFailure(error, input: path)
+                exitCode = max(exitCode, failure.exitCode)
+                StandardError.line("audio-node: \(failure)")
             }
             if position % 100 == 99 || position == paths.count - 1 {
                 StandardError.line("\(position + 1) of \(paths.count) files, \(images.rowCount) windows")
@@ -78,7 +81,7 @@ struct Features: AsyncParsableCommand {
         }
         try images.close()
         try weights?.close()
-        if failures > 0 { throw ExitCode(ExitStatus.badInput) }
+        if exitCode != ExitStatus.done { throw ExitCode(exitCode) }
     }
 }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Inference
 import Media
+import MediaKit
 import NodeKit
 import Voice
 
@@ -29,17 +30,20 @@ struct Gate: AsyncParsableCommand {
         let analysis = ClipAnalysis(classifier: NoClassifier(), gate: method, acceptsShortSpeech: clips)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var failures = 0
+        var exitCode = ExitStatus.done
         for path in paths {
             do {
-                let lines = try analysis.windows(ofFileAt: path).map { try encoder.encode(WindowLine(path, $0)) + Data("\n".utf8) }
+                let result = try analysis.windows(ofFileAt: path)
+                let lines = try result.windows.map { try encoder.encode(WindowLine(path, $0)) + Data("\n".utf8) }
                 try FileHandle.standardOutput.write(contentsOf: Data(lines.joined()))
+                if let truncation = result.truncation { throw truncation }
             } catch {
-                failures += 1
-                StandardError.line("audio-node: \(error is MediaError ? "" : "\(path): ")\(error)")
+                let failure = SessionFailure(error, input: path)
+                exitCode = max(exitCode, failure.exitCode)
+                StandardError.line("audio-node: \(failure)")
             }
         }
-        if failures > 0 { throw ExitCode(ExitStatus.badInput) }
+        if exitCode != ExitStatus.done { throw ExitCode(exitCode) }
     }
 }
 

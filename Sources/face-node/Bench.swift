@@ -2,6 +2,7 @@ import ArgumentParser
 import Face
 import Foundation
 import Media
+import MediaKit
 import NodeKit
 
 /// `face-node bench`: what seeing a video costs, stage by stage.
@@ -39,7 +40,7 @@ struct Bench: ParsableCommand {
                 stopwatch.start()
             }
         } catch let error as MediaError {
-            throw NodeProcess.end(error.code == .notFound ? ExitStatus.noInput : ExitStatus.badInput, "\(error)")
+            throw NodeProcess.end(SessionFailure(error, input: file).exitCode, "\(error)")
         }
         print("\(file): \(frames) frames of \(width) x \(height)")
         print("stage     ms/frame   ms each   times")

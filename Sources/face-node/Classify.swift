@@ -3,6 +3,7 @@ import Face
 import Foundation
 import Inference
 import Media
+import MediaKit
 import NodeKit
 
 /// `face-node classify`: the expression on pictures, one JSON line each.
@@ -86,14 +87,8 @@ extension ExitCode {
     static let unavailable = ExitCode(69)
     static let internalError = ExitCode(70)
 
-    /// What a picture that could not be read means for the command.
-    init(_ error: any Error) {
-        guard let error = error as? MediaError else {
-            self = .internalError
-            return
-        }
-        self = error.code == .notFound ? .noInput : .badInput
-    }
+    /// What an input that could not be read means for the command.
+    init(_ error: any Error, input: String) { self.init(SessionFailure(error, input: input).exitCode) }
 }
 
 /// One picture in, one line out.
@@ -136,7 +131,7 @@ private struct PictureJudge {
             let picture = try RGBImage(contentsOf: file)
             return cropped ? try judgement(ofFace: picture, file: file) : try judgement(of: picture, file: file)
         } catch {
-            return Judgement(line: Line(file: file, error: "\(error)"), exitCode: ExitCode(error), message: "\(error)")
+            return Judgement(line: Line(file: file, error: "\(error)"), exitCode: ExitCode(error, input: file), message: "\(error)")
         }
     }
 

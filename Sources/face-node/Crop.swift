@@ -46,7 +46,7 @@ struct Crop: ParsableCommand {
                 }
             } catch {
                 line.error = "\(error)"
-                exitCode = exitCode == .noInput ? exitCode : ExitCode(error)
+                exitCode = exitCode == .noInput ? exitCode : ExitCode(error, input: image)
             }
             if let error = line.error { FileHandle.standardError.write(Data("face-node: \(image): \(error)\n".utf8)) }
             FileHandle.standardOutput.write(try encoder.encode(line) + Data("\n".utf8))

@@ -39,7 +39,7 @@ struct Detect: ParsableCommand {
             } catch {
                 line.error = "\(error)"
                 FileHandle.standardError.write(Data("face-node: \(error)\n".utf8))
-                exitCode = exitCode == .noInput ? exitCode : ExitCode(error)
+                exitCode = exitCode == .noInput ? exitCode : ExitCode(error, input: video)
             }
             FileHandle.standardOutput.write(try encoder.encode(line) + Data("\n".utf8))
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import NodeKit
 import Pulse
 
 /// `rppg-node features`: what the PPG network sees of a contact sensor's wave, for training it.
@@ -27,10 +28,7 @@ struct Features: ParsableCommand {
     var cameraRateHz = PulseSettings().gridRateHz
 
     func run() throws {
-        let settings = try settings.map { path in
-            try JSONDecoder().decode(PPGFeatureSettings.self, from: Data(contentsOf: URL(filePath: path)))
-        }
-        let extractor = try PPGFeatureExtractor(settings: settings ?? PPGFeatureSettings())
+        let extractor = try PPGFeatureExtractor(settings: settings.map(Self.read) ?? PPGFeatureSettings())
         for path in waves {
             do {
                 try writeFeatures(of: path, extractor)
@@ -38,6 +36,17 @@ struct Features: ParsableCommand {
                 FileHandle.standardError.write(Data("\(path): \(error)\n".utf8))
                 throw ExitCode(65)
             }
+        }
+    }
+
+    private static func read(_ path: String) throws -> PPGFeatureSettings {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw NodeProcess.end(ExitStatus.noInput, "\(path): cannot be read; check the path of the settings")
+        }
+        do {
+            return try JSONDecoder().decode(PPGFeatureSettings.self, from: data)
+        } catch {
+            throw NodeProcess.end(ExitStatus.badInput, "\(path): holds no PPGFeatureSettings: \(error)")
         }
     }
 

@@ -3,6 +3,7 @@ import Face
 import Foundation
 import Inference
 import Media
+import MediaKit
 import NodeKit
 import Pulse
 
@@ -22,9 +23,8 @@ struct Measure: ParsableCommand {
     @Option(name: .customLong("rgb"), parsing: .upToNextOption, help: "CSV files with the columns time_ms, R, G and B.")
     var tables: [String] = []
 
-    @Option(help: "The folder of MediaPipe's face detection models.")
-    var models =
-        (ProcessInfo.processInfo.environment["ADREACT_PREFIX"] ?? "/opt/adreact") + "/models/mediapipe"
+    @Option(help: "The folder of MediaPipe's face detection and face mesh models.")
+    var models = ModelPaths.fetched + "/mediapipe"
 
     @Option(
         name: .customLong("method"), parsing: .upToNextOption,
@@ -102,12 +102,6 @@ private struct Meter {
     var network: FaceWaveNetwork?
 
     func analyzer() throws -> PulseAnalyzer { try PulseAnalyzer(settings: settings, network: network) }
-
-    func sampler() -> SkinSampler {
-        var settings = SkinSamplerSettings()
-        settings.pictureSidePixels = network?.sidePixels
-        return SkinSampler(settings: settings)
-    }
 }
 
 /// One recording to measure.
@@ -135,8 +129,7 @@ private enum Input {
             case .video(let path): return try videoClips(path, meters, modelsPath: modelsPath)
             }
         } catch let error as MediaError {
-            let isAbsent = error.code == .notFound || error.code == .deviceUnavailable
-            throw InputProblem(detail: error.detail, exitCode: ExitCode(isAbsent ? 66 : 65))
+            throw InputProblem(detail: error.detail, exitCode: ExitCode(SessionFailure(error, input: self.path).exitCode))
         } catch let error as InferenceError {
             throw InputProblem(detail: "\(error)", exitCode: ExitCode(69))
         } catch let error as NumberTableError {
@@ -168,7 +161,7 @@ private enum Input {
         }
         let decoder = try VideoDecoder(track, deblocking: .referencesOnly)
         let finder = try SkinFinder(modelsPath: modelsPath)
-        let samplers = meters.map { $0.sampler() }
+        let samplers = meters.map { SkinSampler(for: $0.network) }
         var analyzers = try meters.map { try $0.analyzer() }
         var clips = [[PulseClip]](repeating: [], count: meters.count)
         var segment: UInt32?

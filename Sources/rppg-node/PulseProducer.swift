@@ -32,7 +32,7 @@ final class PulseProducer: EvidenceProducer {
         self.finder = finder
         self.settings = settings
         self.network = network
-        sampler = PulseProducer.sampler(for: network)
+        sampler = SkinSampler(for: network)
         self.classifier = classifier
         self.decoderThreads = decoderThreads
     }
@@ -55,7 +55,7 @@ final class PulseProducer: EvidenceProducer {
                 ? Int64(nextSequence) : max(0, (start.startNanoseconds + reachBackNanoseconds) / clipNanoseconds)
             followsGap = false
             analyzer = try PulseAnalyzer(settings: settings, network: network, classifier: classifier, firstClipIndex: first)
-            sampler = Self.sampler(for: network)
+            sampler = SkinSampler(for: network)
             segmentStarts = []
             nextSequence = UInt64(first)
             isOpen = false
@@ -93,12 +93,6 @@ final class PulseProducer: EvidenceProducer {
     }
 
     // MARK: -
-
-    private static func sampler(for network: FaceWaveNetwork?) -> SkinSampler {
-        var settings = SkinSamplerSettings()
-        settings.pictureSidePixels = network?.sidePixels
-        return SkinSampler(settings: settings)
-    }
 
     private var clipNanoseconds: Int64 { Int64((settings.clipSeconds * 1e9).rounded()) }
     private var reachBackNanoseconds: Int64 { Int64((settings.reachBackSeconds * 1e9).rounded()) }

@@ -40,7 +40,8 @@ final class SkinFinder {
             let mesh = try meshNetwork.mesh(of: face, in: frame)
             isHidden = mesh.presence < FaceMesh.leastPresence
             contours = isHidden ? .hidden : .seen(FaceContours(mesh))
-            nextShapeNanoseconds = frame.ptsNanoseconds + Int64(Self.shapeIntervalSeconds * 1e9)
+            // What hides a face is gone soon: the skin before and after it can be joined if the gap is short.
+            if !isHidden { nextShapeNanoseconds = frame.ptsNanoseconds + Int64(Self.shapeIntervalSeconds * 1e9) }
         }
         return FaceArea(keypoints: keypoints.points.map { SIMD2($0.x, $0.y) }, contours: contours)
     }

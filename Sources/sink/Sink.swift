@@ -55,7 +55,7 @@ struct Sink: AsyncParsableCommand {
                 }
                 done.continuation.yield(ExitStatus.done)
             } catch {
-                let failure = error as? SessionFailure ?? SessionFailure(exitCode: ExitStatus.internalError, "\(error)")
+                let failure = error as? SessionFailure ?? SessionFailure(exitCode: ExitStatus.cannotWrite, "the timeline cannot be written: \(error)")
                 done.continuation.yield(NodeProcess.end(failure.exitCode, "\(failure)").rawValue)
             }
             done.continuation.finish()

@@ -1,11 +1,38 @@
 import Fusion
 import FusionKit
 import Fuzzing
+import NodeKit
+import StreamLog
 import Testing
 import Wire
 
 @Suite struct HostileEvidenceTests {
-    /// Whatever evidence comes, of three sessions at once: it is taken or refused, and every session can still end.
+    private func end(_ log: LogID) -> WireMessage {
+        WireMessage(Envelope(.end, log, sequence: 1 << 40), body: Adreact_V1_End.with {
+            $0.endNanoseconds = 10_000_000_000
+            $0.last = true
+        })
+    }
+
+    /// Evidence whose time no session can have is refused, and what is examined after it counts.
+    @Test func impossibleTimesDoNotCoverAnything() throws {
+        var fusion = SessionFusion(name: "a", instance: "test", settings: FusionSettings())
+        let logs = ["voice", "face", "pulse"].map { LogID(session: "a", track: $0) }
+        for log in logs {
+            _ = try fusion.receive(WireMessage(Envelope(.info, log), body: Adreact_V1_Info.with { $0.session.id = "a" }))
+            let gap = Adreact_V1_Gap.with { $0.toNanoseconds = 1 << 59 }
+            #expect(throws: (any Error).self) { try fusion.receive(WireMessage(Envelope(.gap, log), body: gap)) }
+            var far = Envelope(.data, log)
+            far.mediaStartNanoseconds = 1 << 59
+            #expect(throws: (any Error).self) { try fusion.receive(WireMessage(far, body: Adreact_V1_VoiceWindow())) }
+            let end = Adreact_V1_End.with { $0.endNanoseconds = 1 << 59 }
+            #expect(throws: (any Error).self) { try fusion.receive(WireMessage(Envelope(.end, log), body: end)) }
+        }
+        for log in logs { _ = try fusion.receive(end(log)) }
+        #expect(fusion.isOver)
+    }
+
+    /// Whatever evidence comes: it is taken or refused, and the session can still be given up.
     @Test func anyEvidenceIsTakenOrRefused() {
         let before = FuzzRun.memoryMegabytes().now
         var taken = 0, refused = 0
@@ -25,7 +52,14 @@ import Wire
                 } catch { refused += 1 }
                 _ = fusion.provisional()
             }
-            return nil
+            // No message may stand in the way of giving the session up: all of it as lost, then its end.
+            for lane in ["voice", "face", "pulse"] {
+                let log = LogID(session: "a", track: lane, segment: .max)
+                let gap = Adreact_V1_Gap.with { $0.toNanoseconds = 60_000_000_000 }
+                _ = try? fusion.receive(WireMessage(Envelope(.gap, log), body: gap))
+                _ = try? fusion.receive(end(log))
+            }
+            return fusion.isOver ? nil : "the session does not end"
         }
         #expect(wrong == nil)
         #expect(min(taken, refused) > 500, "\(taken) taken, \(refused) refused: too few to test anything")

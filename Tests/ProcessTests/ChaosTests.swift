@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// Whatever dies or hangs, whenever it comes back: the timeline of a recording is the same, byte for byte.
@@ -145,15 +146,19 @@ private final class DisturbedPipeline {
 
 /// What comes out when nothing goes wrong, for each clip once.
 enum Undisturbed {
-    nonisolated(unsafe) private static var known: [String: (timeline: Data, seconds: Data)] = [:]
+    private static let known = Mutex<[String: (timeline: Data, seconds: Data)]>([:])
 
+    /// One at a time: who comes while it is found out waits for it.
     static func results(of clip: String) throws -> (timeline: Data, seconds: Data) {
-        if let results = known[clip] { return results }
-        let folder = try TemporaryFolder()
-        let analysis = try analyze([clip], in: folder)
-        try #require(analysis.code == 0, "\(analysis.program.standardError)")
-        known[clip] = try Results(in: analysis.out).bytes
-        return try Results(in: analysis.out).bytes
+        try known.withLock { known in
+            if let results = known[clip] { return results }
+            let folder = try TemporaryFolder()
+            let analysis = try analyze([clip], in: folder)
+            try #require(analysis.code == 0, "\(analysis.program.standardError)")
+            let results = try Results(in: analysis.out).bytes
+            known[clip] = results
+            return results
+        }
     }
 }
 

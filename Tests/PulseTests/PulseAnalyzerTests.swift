@@ -129,10 +129,15 @@ import Testing
         #expect(samples[1].outcome == .usable(SkinColours(regions: [.whole: colour])))
     }
 
+    @Test func timesOfAnyClockCountFromTheFirst() throws {
+        let samples = try NumberTable.skinSamples(from: "time_ms,R,G,B\n1764340000000,1,2,3\n1764340000033,1,2,3\n")
+        #expect(samples.map(\.ptsNanoseconds) == [0, 33_000_000])
+    }
+
     @Test(arguments: [
         ("", 1), ("time_ms,R,G\n0,1,2\n", 1), ("time_ms,R,G,B\n", 2), ("time_ms,R,G,B\n0,1,2,3\n33,1,x,3\n", 3),
         ("time_ms,R,G,B\n0,1,2\n", 2), ("time_ms,R,G,B\n5,1,2,3\n5,1,2,3\n", 3), ("time_ms,R,G,B\n0,1,2,nan\n", 2),
-        ("time_ms,R,G,B\n1e300,1,2,3\n", 2),
+        ("time_ms,R,G,B\n0,1,2,3\n1e300,1,2,3\n", 3), ("time_ms,R,G,B\n0,1,2,3\n604800001,1,2,3\n", 3),
     ]) func whatIsWrongIsToldWithItsLine(text: String, line: Int) {
         let error = #expect(throws: NumberTableError.self) { try NumberTable.skinSamples(from: text) }
         #expect(error?.line == line)

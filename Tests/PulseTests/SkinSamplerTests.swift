@@ -136,6 +136,34 @@ import Testing
         #expect(abs(try #require(clips.last?.heartRateBPM) - 72) < 1)
     }
 
+    @Test func aStepBetweenTwoSegmentsIsJoinedToo() throws {
+        // An encoder begins a new segment exactly where the picture changes.
+        let sampler = SkinSampler()
+        var lit = still
+        lit.skinColour = (216, 144, 120)
+        let first = try colours(try sampler.sample(still, ptsNanoseconds: 0, segment: 0, face: still.area))
+        let second = try colours(try sampler.sample(lit, ptsNanoseconds: 33_000_000, segment: 1, face: lit.area))
+        #expect(second.regionsBeforeJump == first.regions)
+    }
+
+    @Test func aSegmentThatBeginsTooDarkIsJoinedByItsFirstUsableFrame() throws {
+        let sampler = SkinSampler()
+        var dark = still
+        dark.skinColour = (6, 5, 4)
+        let first = try colours(try sampler.sample(still, ptsNanoseconds: 0, segment: 0, face: still.area))
+        let second = try sampler.sample(dark, ptsNanoseconds: 33_000_000, segment: 1, face: dark.area)
+        #expect(second.outcome == .unusable(.tooDark))
+        let third = try sampler.sample(still, ptsNanoseconds: 66_000_000, segment: 1, face: still.area)
+        #expect(try colours(third).regionsBeforeJump == first.regions)
+        // After a cut there is nothing to join.
+        var other = dark
+        other.centre.x += 60
+        _ = try sampler.sample(other, ptsNanoseconds: 99_000_000, segment: 1, face: other.area)
+        other.skinColour = still.skinColour
+        let fifth = try sampler.sample(other, ptsNanoseconds: 132_000_000, segment: 1, face: other.area)
+        #expect(try colours(fifth).regionsBeforeJump == [:])
+    }
+
     @Test func aHandBeforeTheFaceIsNotSkin() throws {
         let hidden = FaceArea(keypoints: still.keypoints, contours: .hidden)
         #expect(try sample(still, at: 0, face: hidden).outcome == .unusable(.faceHidden))

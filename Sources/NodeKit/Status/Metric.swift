@@ -34,8 +34,6 @@ public enum Metric: String, CaseIterable, Sendable {
     case captureToProvisional = "adreact_capture_to_provisional_nanoseconds"
     case residentMemory = "adreact_resident_memory_bytes"
     case processorTime = "adreact_processor_nanoseconds_total"
-
-    public var isCounter: Bool { rawValue.hasSuffix("_total") }
 }
 
 /// What a node's metrics are at one moment.

@@ -12,6 +12,7 @@
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -110,11 +111,13 @@ def contact_rate(times, wave):
 
 def semisynthetic(options):
     truth = json.loads((options.semisynthetic / "truth.json").read_text())
-    cache = options.semisynthetic / "measured.json"
-    results = json.loads(cache.read_text()) if cache.exists() and cache.stat().st_mtime > options.node.stat().st_mtime else {}
+    models = ["--wave-model", *options.wave_models] if options.wave_models else []
+    # Of this build of the node, and these networks.
+    key = hashlib.sha256(options.node.read_bytes() + "\n".join(models).encode()).hexdigest()[:16]
+    cache = options.semisynthetic / f"measured-{key}.json"
+    results = json.loads(cache.read_text()) if cache.exists() else {}
     for name in truth:
         if name not in results:
-            models = ["--wave-model", *options.wave_models] if options.wave_models else []
             results[name] = measure(options.node, [options.semisynthetic / name, "--compare", *models])
             cache.write_text(json.dumps(results))
     methods = {}

@@ -39,7 +39,7 @@ def without_speaker(values: np.ndarray, speakers: np.ndarray) -> np.ndarray:
 def judge(clips: list[Clip], tests: list[Clip], splits: list, data: Features, work: Path) -> dict:
     """Macro recall without and with the mean of each speaker taken out, laid out as the network's figures."""
     everything = list(clips) + tests
-    plain = functionals(everything, work / "egemaps.npy")
+    plain = functionals(everything, work / f"egemaps-{'-'.join(sorted({clip.corpus for clip in everything}))}.npy")
     speakers = np.array([f"{clip.corpus}/{clip.speaker}" for clip in everything])
     corpus = np.array([clip.corpus for clip in everything])
     labels = np.array([clip.label for clip in everything])

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from . import log_mel_augmentation as augmentation
-from .corpora import CLASS_OF_EMOTION
 from .features import Features
 from .whisper_encoder import STEPS
 

@@ -21,6 +21,7 @@ import openvino
 from . import corpora, features, metrics
 from .baseline import Baseline, Outputs
 from .features import Features
+from .train_voice import folder_for
 from .voice_card import NAMES
 
 CALIBRATION_WINDOWS = 300
@@ -67,11 +68,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("../out/training/voice"))
     options = parser.parse_args()
 
-    def load(folders: list[Path], name: str, wanted: bool) -> Features:
-        clips = [clip for folder in folders for clip in corpora.load(folder) if (clip.corpus in corpora.EVALUATION_ONLY) == wanted]
-        return features.compute(options.audio_node, clips, "log-mel", options.work / name)
+    def clips(folders: list[Path], wanted: bool) -> list[corpora.Clip]:
+        return [clip for folder in folders for clip in corpora.load(folder) if (clip.corpus in corpora.EVALUATION_ONLY) == wanted]
 
-    training, test = load(options.train, "train-mel.npy", False), load(options.test, "test-mel.npy", True)
+    training_clips, test_clips = clips(options.train, False), clips(options.test, True)
+    work = folder_for(training_clips, options.work)
+    training = features.compute(options.audio_node, training_clips, "log-mel", work / "train-mel.npy")
+    test = features.compute(options.audio_node, test_clips, "log-mel", folder_for(test_clips, work) / "test-mel.npy")
     card_path = options.folder / "model.json"
     card = json.loads(card_path.read_text())
     constants = card["settings"]["baseline"]

@@ -16,7 +16,7 @@ from . import baseline, corpora, features, metrics, original_recipe
 from .baseline import Outputs
 from .features import Features
 from .fine_tuning import SETTINGS
-from .train_voice import Judge, Laboratory, Split, calibrate, opened, training_clips
+from .train_voice import Judge, Laboratory, Split, calibrate, folder_for, opened, training_clips
 
 FOLDS = 5
 CORPUS = "RAVDESS"
@@ -73,7 +73,7 @@ def figures(judged: Judged) -> dict[str, dict]:
 def evaluate(train_folders: list[Path], whisper: Path, audio_node: Path, work: Path, steps: int, share: float, seeds: int, out: Path) -> None:
     """Writes every seed's figures, and their mean and spread, to the file `out`."""
     clips: list[corpora.Clip] = training_clips(train_folders)
-    laboratories = opened(clips, whisper, audio_node, work, SETTINGS | {"steps": steps}, list(range(1, seeds + 1)))
+    laboratories = opened(clips, whisper, audio_node, folder_for(clips, work), SETTINGS | {"steps": steps}, list(range(1, seeds + 1)))
     protocols: dict[str, Callable[[Laboratory, float, int], Judged]] = {"randomClips": by_random_clips, "unseenActors": by_actors}
     result: dict[str, dict] = {}
     for protocol, judged in protocols.items():

@@ -1,6 +1,5 @@
 """AudioNetCT and AudioNetCL on RAVDESS: 5 folds of unseen actors for the figures, then all actors for the weights."""
 
-import json
 import time
 from pathlib import Path
 

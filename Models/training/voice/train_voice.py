@@ -219,8 +219,13 @@ def training_clips(folders: list[Path]) -> list[corpora.Clip]:
     return [clip for folder in folders for clip in corpora.load(folder) if clip.corpus not in corpora.EVALUATION_ONLY]
 
 
+def folder_for(clips: list[corpora.Clip], work: Path) -> Path:
+    """What was found of other corpora must not be taken for theirs."""
+    return work / "-".join(sorted({clip.corpus for clip in clips}))
+
+
 def opened(clips: list[corpora.Clip], whisper: Path, audio_node: Path, work: Path, settings: dict, seeds: list[int]) -> dict[int, Laboratory]:
-    """A laboratory for each seed, on the same features; the first seed's copies."""
+    """A laboratory for each seed, on the same features; the first seed's copies. `work` is for these corpora alone."""
     work.mkdir(parents=True, exist_ok=True)
     data = features.compute(audio_node, clips, "log-mel", work / "train-mel.npy")
     first_path = work / f"train-first-embeddings-{SETTINGS['layers']}.npy"
@@ -234,6 +239,7 @@ def opened(clips: list[corpora.Clip], whisper: Path, audio_node: Path, work: Pat
 def train(train_folders: list[Path], test_folders: list[Path], whisper: Path, audio_node: Path, work: Path, out: Path, seed: int, steps: int | None, yardstick: bool) -> None:
     settings = SETTINGS if steps is None else SETTINGS | {"steps": steps}
     clips = training_clips(train_folders)
+    work = folder_for(clips, work)
     laboratory = opened(clips, whisper, audio_node, work, settings, [seed])[seed]
     data = laboratory.data
 
@@ -243,7 +249,7 @@ def train(train_folders: list[Path], test_folders: list[Path], whisper: Path, au
 
     test_clips = [clip for folder in test_folders for clip in corpora.load(folder) if clip.corpus in corpora.EVALUATION_ONLY]
     if test_clips:
-        test = features.compute(audio_node, test_clips, "log-mel", work / "test-mel.npy")
+        test = features.compute(audio_node, test_clips, "log-mel", folder_for(test_clips, work) / "test-mel.npy")
         figures["unseenTestCorpora"] = judge.by_corpus(laboratory.test(test, best.share))
     for kind, corpora_figures in figures.items():
         for name, found in corpora_figures.items():

@@ -76,7 +76,7 @@ public final class FaceWaveNetwork: PulseMethod {
         return zip(values, trend).map { $0 - $1 }
     }
 
-    /// Windows that follow one another have most blocks in common: each is computed once.
+    /// Windows that follow one another have most blocks in common if these are short (1 s): each is computed once.
     private func output(of block: ArraySlice<RGBImage>) throws(PulseError) -> [Float] {
         if let known = recent.withLock({ $0.output(of: block) }) { return known }
         let tensor = Tensor(

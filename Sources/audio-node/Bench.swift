@@ -59,27 +59,6 @@ struct Bench: AsyncParsableCommand {
     }
 }
 
-/// Seconds that all threads of this process have worked.
-private enum ProcessorTime {
-    static func of(_ work: () throws -> Void) rethrows -> Double {
-        let start = now
-        try work()
-        return now - start
-    }
-
-    static var now: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
-
-    static var peakMegabytes: Double {
-        var usage = rusage()
-        getrusage(Int32(bitPattern: UInt32(RUSAGE_SELF.rawValue)), &usage)
-        return Double(usage.ru_maxrss) / 1024
-    }
-}
-
 /// Measures what another classifier costs.
 private final class TimedClassifier: VoiceClassifier {
     private(set) var logits = 0.0

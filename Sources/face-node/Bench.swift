@@ -48,7 +48,7 @@ struct Bench: ParsableCommand {
         for stage in stages { row(stage, [stage], frames, stopwatch) }
         row("all", stages, frames, stopwatch)
         row("all but decode", Array(stages.dropFirst()), frames, stopwatch)
-        print(String(format: "peak memory %.0f MB", Stopwatch.peakMegabytes))
+        print(String(format: "peak memory %.0f MB", ProcessorTime.peakMegabytes))
     }
 
     private func row(_ name: String, _ stages: [String], _ frames: Int, _ stopwatch: Stopwatch) {
@@ -64,28 +64,16 @@ struct Bench: ParsableCommand {
 private final class Stopwatch {
     private(set) var seconds: [String: Double] = [:]
     private(set) var laps: [String: Int] = [:]
-    private var last = Stopwatch.now
+    private var last = ProcessorTime.now
 
     /// What passed before counts for no stage.
-    func start() { last = Self.now }
+    func start() { last = ProcessorTime.now }
 
     /// What passed since the last lap counts for this stage.
     func lap(_ stage: String) {
-        let now = Self.now
+        let now = ProcessorTime.now
         seconds[stage, default: 0] += now - last
         laps[stage, default: 0] += 1
         last = now
-    }
-
-    private static var now: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
-
-    static var peakMegabytes: Double {
-        var usage = rusage()
-        getrusage(Int32(bitPattern: UInt32(RUSAGE_SELF.rawValue)), &usage)
-        return Double(usage.ru_maxrss) / 1024
     }
 }

@@ -59,28 +59,10 @@ struct Features: ParsableCommand {
         let rows = try PPGFeatureRows(
             timesSeconds: times, values: values, extractor: extractor, cameraRateHz: cameraRateHz)
         let name = URL(filePath: path).deletingPathExtension().lastPathComponent
-        try NumPyFile.encode(rows.numbers, columnCount: rows.columnCount)
-            .write(to: URL(filePath: output).appending(path: name + ".npy"))
-    }
-}
-
-/// An array on disk as NumPy reads it.
-enum NumPyFile {
-    /// - Parameters:
-    ///   - numbers: Row after row.
-    ///   - columnCount: Numbers in a row, above 0.
-    /// - Returns: NPY version 1.0, little-endian float32.
-    static func encode(_ numbers: [Float], columnCount: Int) -> Data {
-        let shape = "(\(numbers.count / columnCount), \(columnCount))"
-        var header = "{'descr': '<f4', 'fortran_order': False, 'shape': \(shape), }"
-        // Magic, version and length take 10 bytes; the whole header is a multiple of 64 and ends with a new line.
-        header += String(repeating: " ", count: 63 - (10 + header.utf8.count) % 64) + "\n"
-        var file = Data([0x93]) + Data("NUMPY".utf8) + Data([1, 0])
-        withUnsafeBytes(of: UInt16(truncatingIfNeeded: header.utf8.count).littleEndian) { file.append(contentsOf: $0) }
-        file.append(contentsOf: header.utf8)
-        for number in numbers {
-            withUnsafeBytes(of: number.bitPattern.littleEndian) { file.append(contentsOf: $0) }
+        let file = try NumPyWriter(path: URL(filePath: output).appending(path: name + ".npy").path, rowShape: [rows.columnCount], half: false)
+        for start in stride(from: 0, to: rows.numbers.count, by: rows.columnCount) {
+            try file.append(Array(rows.numbers[start..<start + rows.columnCount]))
         }
-        return file
+        try file.close()
     }
 }

@@ -10,6 +10,11 @@ import Testing
         #expect(SessionName.stem(of: input) == name)
     }
 
+    @Test(arguments: ["../../x", "/etc/x", "..", "a/../../b", ".hidden", "a\0b", ""]) func noSessionIsWrittenOutsideTheFolder(name: String) {
+        let folder = ResultFiles(directory: "/out", hasFolderPerSession: true).folder(of: name)
+        #expect(folder.hasPrefix("/out/") && !folder.dropFirst(5).contains("/") && !folder.dropFirst(5).hasPrefix(".") && folder.count > 5)
+    }
+
     @Test func inputsOfOneNameAreNumbered() {
         #expect(SessionName.unique(["a/x.mp4", "b/x.mp4", "x-2.mp4", "c/x.mov"]) == ["x", "x-2", "x-2-2", "x-3"])
     }

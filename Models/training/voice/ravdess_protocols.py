@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import baseline, corpora, features, metrics, original_recipe
+from . import baseline, corpora, metrics, original_recipe
 from .baseline import Outputs
 from .features import Features
 from .fine_tuning import SETTINGS
@@ -59,15 +59,8 @@ def by_random_clips(laboratory: Laboratory, share: float, seed: int) -> Judged:
 
 def figures(judged: Judged) -> dict[str, dict]:
     """Over all clips; without and with the personal baseline."""
-    probabilities: dict[str, list[np.ndarray]] = {"plain": [], "personal": []}
-    labels: list[np.ndarray] = []
-    for judge, outputs in judged:
-        plain = judge.plain(outputs)
-        for name, logits in (("plain", plain), ("personal", judge.baseline.knowing_all(outputs, plain))):
-            found, clip_labels, _ = features.per_clip(metrics.softmax(logits), outputs.data)
-            probabilities[name].append(found)
-        labels.append(clip_labels)
-    return {name: metrics.evaluate(np.concatenate(found), np.concatenate(labels)) for name, found in probabilities.items()}
+    clips = [judge.clips(outputs) for judge, outputs in judged]
+    return {name: metrics.evaluate(*(np.concatenate(part) for part in zip(*(found[name] for found in clips)))) for name in ("plain", "personal")}
 
 
 def evaluate(train_folders: list[Path], whisper: Path, audio_node: Path, work: Path, steps: int, share: float, seeds: int, out: Path) -> None:

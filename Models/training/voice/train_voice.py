@@ -150,13 +150,14 @@ class Judge:
     def plain(self, outputs: Outputs) -> np.ndarray:
         return outputs.plain / self.temperature + self.bias
 
-    def figures(self, outputs: Outputs) -> dict[str, dict]:
+    def clips(self, outputs: Outputs) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Probabilities and labels of each clip; without and with the baseline."""
         plain = self.plain(outputs)
-        result = {}
-        for name, logits in (("plain", plain), ("personal", self.baseline.knowing_all(outputs, plain))):
-            probabilities, labels, _ = features.per_clip(metrics.softmax(logits), outputs.data)
-            result[name] = metrics.evaluate(probabilities, labels)
-        return result
+        variants = {"plain": plain, "personal": self.baseline.knowing_all(outputs, plain)}
+        return {name: features.per_clip(metrics.softmax(logits), outputs.data)[:2] for name, logits in variants.items()}
+
+    def figures(self, outputs: Outputs) -> dict[str, dict]:
+        return {name: metrics.evaluate(*clips) for name, clips in self.clips(outputs).items()}
 
     def by_corpus(self, outputs: Outputs) -> dict[str, dict]:
         return {name: self.figures(outputs.of(outputs.data.corpora == name)) for name in sorted(set(outputs.data.corpora))}

@@ -48,7 +48,7 @@ def main() -> None:
     command.add_argument("--steps", type=int, default=200, help="of fine-tuning")
     command.add_argument("--share", type=float, default=0.75, help="how far the weights go from before to after fine-tuning")
     command.add_argument("--seeds", type=int, default=3, help="how many trainings of each split")
-    command.add_argument("--out", type=Path, default=Path("../out/training/voice/ravdess.json"), help="file of figures to write")
+    command.add_argument("--out", type=Path, default=Path("voice"), help="model folder whose card is to tell the figures")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)  # gradients through hundreds of recurrent steps fade: seven times slower without

@@ -49,13 +49,14 @@ class Features:
 
 
 def compute(audio_node: Path, clips: list[Clip], kind: str, cache: Path) -> Features:
-    """Runs `audio-node features` once; later calls read its files."""
+    """Runs `audio-node features` once; later calls for the same clips read its files."""
     cache.parent.mkdir(parents=True, exist_ok=True)
     index = cache.with_suffix(".jsonl")
     done = cache.with_suffix(".done")
-    if not done.exists():
-        listing = cache.with_suffix(".txt")
-        listing.write_text("".join(f"{clip.path}\n" for clip in clips))
+    listing, wanted = cache.with_suffix(".txt"), "".join(f"{clip.path}\n" for clip in clips)
+    if not done.exists() or listing.read_text() != wanted:
+        done.unlink(missing_ok=True)
+        listing.write_text(wanted)
         command = [str(audio_node), "features", "--kind", kind, "--clips", "--half", "--files-from", str(listing), "--out", str(cache)]
         subprocess.run(command, check=True)
         done.touch()

@@ -6,6 +6,7 @@ random split from its validation clips.
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ from .train_voice import Judge, Laboratory, Split, calibrate, folder_for, opened
 
 FOLDS = 5
 CORPUS = "RAVDESS"
-FIGURES = ("uar", "accuracy", "precision", "f1", "auroc", "ece")
+FIGURES = {"accuracy": "accuracy", "uar": "UAR", "precision": "precision", "f1": "F1", "auroc": "AUROC", "ece": "ECE"}
+TITLES = {"unseenActors": "5 folds of unseen actors", "randomClips": "random 80/10/10 of the clips (the original system's)"}
+SECTION = "## RAVDESS as others report it"
 
 
 def actor_folds(data: Features) -> list[Split]:
@@ -37,7 +40,7 @@ class ClipSplit(Split):
     stems: set[str]
 
     def left_out(self, data: Features) -> np.ndarray:
-        return np.array([clip.path.stem.removeprefix(f"{CORPUS}-") in self.stems for clip in data.clips])
+        return np.array([clip.path.stem.removeprefix(f"{CORPUS}-") in self.stems for clip in data.clips], dtype=bool)
 
 
 Judged = list[tuple[Judge, Outputs]]
@@ -63,8 +66,8 @@ def figures(judged: Judged) -> dict[str, dict]:
     return {name: metrics.evaluate(*(np.concatenate(part) for part in zip(*(found[name] for found in clips)))) for name in ("plain", "personal")}
 
 
-def evaluate(train_folders: list[Path], whisper: Path, audio_node: Path, work: Path, steps: int, share: float, seeds: int, out: Path) -> None:
-    """Writes every seed's figures, and their mean and spread, to the file `out`."""
+def evaluate(train_folders: list[Path], whisper: Path, audio_node: Path, work: Path, steps: int, share: float, seeds: int, folder: Path) -> None:
+    """Adds the figures to the card of the model folder."""
     clips: list[corpora.Clip] = training_clips(train_folders)
     laboratories = opened(clips, whisper, audio_node, folder_for(clips, work), SETTINGS | {"steps": steps}, list(range(1, seeds + 1)))
     protocols: dict[str, Callable[[Laboratory, float, int], Judged]] = {"randomClips": by_random_clips, "unseenActors": by_actors}
@@ -77,5 +80,27 @@ def evaluate(train_folders: list[Path], whisper: Path, audio_node: Path, work: P
             result[protocol][variant] = {
                 name: {"mean": round(float(np.mean(values)), 4), "least": min(values), "most": max(values)} for name, values in spread.items()}
             print(protocol, variant, json.dumps(result[protocol][variant]), flush=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=2) + "\n")
+    corpora_trained = ", ".join(sorted({clip.corpus for clip in clips}))
+    card_path, page = folder / "model.json", folder / "README.md"
+    card = json.loads(card_path.read_text())
+    card["metrics"]["ravdessProtocols"] = result | {"trainedOn": corpora_trained, "steps": steps, "tunedShare": share}
+    card_path.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    before, *after = re.split(r"(?=^## In 8 bits)", re.sub(rf"^{SECTION}\n.*?(?=^## |\Z)", "", page.read_text(), flags=re.M | re.S), flags=re.M)
+    page.write_text(before.rstrip() + "\n\n" + section(result, corpora_trained, steps, share, seeds) + "".join("\n" + part for part in after))
+
+
+def section(result: dict, corpora_trained: str, steps: int, share: float, seeds: int) -> str:
+    rows = "".join(
+        f"| {TITLES[protocol]}{', with the baseline' if variant == 'personal' else ''} | "
+        + " | ".join(f"{found[variant][name]['mean']:.3f} ({found[variant][name]['least']:.3f}-{found[variant][name]['most']:.3f})" for name in FIGURES) + " |\n"
+        for protocol, found in result.items() for variant in ("plain", "personal"))
+    return f"""{SECTION}
+
+The recipe, not the shipped weights: trained on {corpora_trained} alone, {steps} steps, {share:.0%} of the way, {seeds} seeds; mean (least-most). Temperature, bias and baseline of a
+fold come from the other folds' left-out actors, those of the random split from its validation clips.
+
+| protocol | {' | '.join(FIGURES.values())} |
+| --- |{' --- |' * len(FIGURES)}
+{rows}
+Made by, in `Models/`: `python -m training.voice ravdess --train RAVDESS --whisper WHEEL`.
+"""

@@ -60,7 +60,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 argumentParser,
             ], swiftSettings: ours),
-        .target(name: "MediaKit", dependencies: ["NodeKit", "Media", "Fusion"], swiftSettings: ours),
+        .target(name: "MediaKit", dependencies: ["NodeKit", "Media"], swiftSettings: ours),
         .target(
             name: "FusionKit", dependencies: ["NodeKit", "Fusion", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: ours),

@@ -73,9 +73,7 @@ package struct SessionFusion {
 
     /// Before anything is changed by it: fusion would refuse these times too, but after the log was taken to be examined up to there.
     private func check(_ start: Int64, _ end: Int64) throws(WireError) {
-        guard start >= 0, end >= start, end <= fusion.settings.maximumSessionNanoseconds else {
-            throw .malformed("times from \(start) to \(end) ns")
-        }
+        try SessionTimes.check(start, end, longestNanoseconds: fusion.settings.maximumSessionNanoseconds)
     }
 
     /// Something of this message's lane was heard.

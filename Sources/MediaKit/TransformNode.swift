@@ -1,5 +1,4 @@
 import Foundation
-import Fusion
 import Logging
 import Media
 import NodeKit
@@ -236,7 +235,8 @@ public final class TransformNode: @unchecked Sendable {
             try publish(log.session) { try $0.begin(start) }
         case .entry where delivery.payload.envelope.kind == .gap:
             let gap = try delivery.payload.decode(Adreact_V1_Gap.self)
-            try check(gap.fromNanoseconds, gap.toNanoseconds)
+            // Producers make something for every second of a stretch.
+            try SessionTimes.check(gap.fromNanoseconds, gap.toNanoseconds)
             try publish(log.session) {
                 try $0.skip(MediaGap(startNanoseconds: gap.fromNanoseconds, endNanoseconds: gap.toNanoseconds, reason: gap.reason))
             }
@@ -248,18 +248,11 @@ public final class TransformNode: @unchecked Sendable {
             try giveUp(delivery)
         case .end:
             let end = try delivery.payload.decode(Adreact_V1_End.self)
-            try check(0, end.endNanoseconds)
+            try SessionTimes.check(0, end.endNanoseconds)
             // What went wrong with the input is passed on at the end of what could be read of it.
             if end.hasFailure { sessions[log.session]?.inputFailure = SessionFailure(end.failure) }
             let segment = SegmentEnd(index: log.segment, endNanoseconds: end.endNanoseconds, isLast: end.last)
             try publish(log.session) { try $0.end(segment) }
-        }
-    }
-
-    /// Producers make something for every second of a stretch: it must be one that a session can have.
-    private func check(_ start: Int64, _ end: Int64) throws(WireError) {
-        guard start >= 0, end >= start, end <= FusionSettings().maximumSessionNanoseconds else {
-            throw .malformed("a stretch from \(start) to \(end) ns")
         }
     }
 

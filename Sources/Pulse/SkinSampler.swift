@@ -93,7 +93,8 @@ public final class SkinSampler {
         }
         track = current
         if isPlacedAnew {
-            unjoined = Unjoined(track: former, recent: former == nil ? nil : recent)
+            // Regions that were never measured join nothing.
+            unjoined = former == nil || unjoined != nil ? Unjoined() : Unjoined(track: former, recent: recent)
             recent = nil
         }
         let outcome = try measure(picture, current, speed: speed)

@@ -155,6 +155,12 @@ import Testing
         #expect(second.outcome == .unusable(.tooDark))
         let third = try sampler.sample(still, ptsNanoseconds: 66_000_000, segment: 1, face: still.area)
         #expect(try colours(third).regionsBeforeJump == first.regions)
+        // Nor is there anything to join over a segment that was dark throughout.
+        let later = SkinSampler()
+        _ = try later.sample(still, ptsNanoseconds: 0, segment: 0, face: still.area)
+        _ = try later.sample(dark, ptsNanoseconds: 33_000_000, segment: 1, face: dark.area)
+        let after = try later.sample(still, ptsNanoseconds: 66_000_000, segment: 2, face: still.area)
+        #expect(try colours(after).regionsBeforeJump == [:])
         // After a cut there is nothing to join.
         var other = dark
         other.centre.x += 60

@@ -95,6 +95,11 @@ public final class ExpressionClassifier: Sendable {
             appendStandardised(crop, to: &values)
         }
         let results = try model.run([Tensor(shape: [crops.count, channelCount, inputSize, inputSize], values: values)])
+        for (tensor, size) in zip(results, [ModelCard.labels.count, emotions.count]) where tensor.values.count != crops.count * size {
+            guard size > 0 else { continue }  // not read
+            throw InferenceError(
+                .wrongShape, path: model.path, detail: "gives \(tensor.values.count) numbers for \(crops.count) faces, not \(size) each")
+        }
         return crops.indices.map { index in
             func row(_ tensor: Tensor, _ size: Int) -> [Float] { Array(tensor.values[index * size..<(index + 1) * size]) }
             return FaceExpression(

@@ -26,6 +26,8 @@ public final class AudioDecoder {
 
     /// Packets or stretches that could not be decoded and were passed over.
     public private(set) var decodeErrorCount = 0
+    /// Of the packets given so far.
+    public private(set) var tally = DecodingTally()
 
     private let track: TrackParameters
     private let startAtSegment: UInt32
@@ -94,6 +96,7 @@ public final class AudioDecoder {
     private func decode(_ packet: EncodedPacket, with decoding: AudioRun) -> [AudioBlock] {
         let result = decoding.decode(packet)
         decodeErrorCount += result.failures
+        tally += DecodingTally(packetCount: 1, decodedCount: result.failures == 0 ? 1 : 0)
         return result.blocks
     }
 

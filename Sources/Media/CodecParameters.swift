@@ -30,6 +30,7 @@ extension TrackParameters {
             height = Int(codec.height)
             pixelFormatName = av_get_pix_fmt_name(AVPixelFormat(codec.format)).map { String(cString: $0) } ?? ""
             rotationDegrees = Self.rotation(of: stream)
+            pixelAspectRatio = Self.pixelAspectRatio(of: stream)
             let rate = stream.pointee.avg_frame_rate
             averageFrameRate = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0
             reorderDelayFrames = Int(codec.video_delay)
@@ -45,6 +46,13 @@ extension TrackParameters {
         var size = 0
         guard let matrix = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size), size >= 36 else { return 0 }
         return matrix.withMemoryRebound(to: Int32.self, capacity: 9) { uprightTurn(displayMatrix: $0) }
+    }
+
+    /// The container's word, else the stream's own. A ratio that no camera has is a slip.
+    private static func pixelAspectRatio(of stream: UnsafeMutablePointer<AVStream>) -> Double {
+        let stated = av_guess_sample_aspect_ratio(nil, stream, nil)
+        guard stated.num > 0, stated.den > 0, (0.25...4).contains(av_q2d(stated)) else { return 1 }
+        return av_q2d(stated)
     }
 
     /// How far to turn clockwise, to the nearest quarter. FFmpeg states the angle counter-clockwise.

@@ -62,20 +62,35 @@ public struct MeanColour: Sendable, Equatable {
     }
 }
 
-/// Where upright positions lie in the picture as it is stored.
+/// Where upright positions, in square pixels, lie in the picture as it is stored.
 struct QuarterTurn {
-    /// Clockwise, from stored to upright.
-    var degrees: Int
-    var uprightWidth: Double
-    var uprightHeight: Double
+    let uprightWidth: Int
+    let uprightHeight: Int
+
+    private let degrees: Int
+    /// Stored pixels in a square one, from left to right in the picture as it is stored.
+    private let storedPerSquare: Double
+
+    /// - Parameter degrees: Clockwise, from stored to upright.
+    init(degrees: Int, storedWidth: Int, storedHeight: Int, pixelAspectRatio: Double = 1) {
+        self.degrees = degrees
+        let squareWidth = max(1, Int((Double(storedWidth) * pixelAspectRatio).rounded()))
+        storedPerSquare = Double(storedWidth) / Double(squareWidth)
+        let isOnItsSide = degrees == 90 || degrees == 270
+        uprightWidth = isOnItsSide ? storedHeight : squareWidth
+        uprightHeight = isOnItsSide ? squareWidth : storedHeight
+    }
 
     func stored(_ x: Double, _ y: Double) -> (x: Double, y: Double) {
-        switch degrees {
-        case 90: (y, uprightWidth - x)
-        case 180: (uprightWidth - x, uprightHeight - y)
-        case 270: (uprightHeight - y, x)
-        default: (x, y)
-        }
+        let width = Double(uprightWidth), height = Double(uprightHeight)
+        let turned =
+            switch degrees {
+            case 90: (x: y, y: width - x)
+            case 180: (x: width - x, y: height - y)
+            case 270: (x: height - y, y: x)
+            default: (x: x, y: y)
+            }
+        return (turned.x * storedPerSquare, turned.y)
     }
 }
 

@@ -33,7 +33,7 @@ public struct RGBImage: MeasurablePicture, Sendable, Equatable {
     }
 
     private var upright: QuarterTurn {
-        QuarterTurn(degrees: 0, uprightWidth: Double(width), uprightHeight: Double(height))
+        QuarterTurn(degrees: 0, storedWidth: width, storedHeight: height)
     }
 
     private func withPicture<R>(_ body: (adreact_picture) throws(MediaError) -> R) throws(MediaError) -> R {
@@ -96,10 +96,8 @@ extension UnsafeMutablePointer<AVFrame> {
 extension FrameReference {
     fileprivate func image(turnedBy degrees: Int) -> Result<RGBImage, MediaError> {
         let (readable, picture) = readablePicture()
-        let isOnItsSide = degrees == 90 || degrees == 270
-        let width = Int(isOnItsSide ? frame.pointee.height : frame.pointee.width)
-        let height = Int(isOnItsSide ? frame.pointee.width : frame.pointee.height)
-        let turn = QuarterTurn(degrees: degrees, uprightWidth: Double(width), uprightHeight: Double(height))
+        let turn = QuarterTurn(degrees: degrees, storedWidth: Int(frame.pointee.width), storedHeight: Int(frame.pointee.height))
+        let (width, height) = (turn.uprightWidth, turn.uprightHeight)
         let area = RotatedRectangle(
             centreX: Double(width) / 2, centreY: Double(height) / 2, width: Double(width), height: Double(height))
         return withExtendedLifetime(readable) {

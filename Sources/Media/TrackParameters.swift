@@ -58,6 +58,8 @@ public struct TrackParameters: Sendable, Equatable {
     public var pixelFormatName: String = ""
     /// 0, 90, 180 or 270: how far to turn the picture clockwise to show it upright.
     public var rotationDegrees: Int = 0
+    /// Width of a stored pixel over its height: not 1 in anamorphic recordings (HDV, DV, DVD).
+    public var pixelAspectRatio: Double = 1
     /// Frames per second, or 0 where unknown. For information: times come from the packets.
     public var averageFrameRate: Double = 0
     /// Frames by which decoding runs ahead of showing.

@@ -18,6 +18,9 @@ public final class VideoDecoder {
     /// Packets or frames that could not be decoded, or came damaged or out of order, and were passed over.
     public var decodeErrorCount: Int { failures + (closing?.run.failures ?? 0) + (current?.run.failures ?? 0) }
 
+    /// Of the packets given so far.
+    public private(set) var tally = DecodingTally()
+
     private let track: TrackParameters
     private let threadCount: Int
     private let startAtSegment: UInt32
@@ -65,6 +68,7 @@ public final class VideoDecoder {
             return []
         }
         guard packet.segment >= startAtSegment else { return [] }
+        if !packet.isHidden { tally.packetCount += 1 }
         if packet.segment != current?.number { try begin(packet) }
         lastIndex = packet.index
         guard var segment = current else { return [] }
@@ -88,7 +92,7 @@ public final class VideoDecoder {
             pictures += heldBack
             heldBack = []
         }
-        return pictures.compactMap(complete)
+        return counted(pictures.compactMap(complete))
     }
 
     /// The end of the track: the frames still under way.
@@ -110,6 +114,11 @@ public final class VideoDecoder {
             frames.append(VideoFrame(final, durationNanoseconds: duration, track: track))
             last = nil
         }
+        return counted(frames)
+    }
+
+    private func counted(_ frames: [VideoFrame]) -> [VideoFrame] {
+        tally.decodedCount += frames.count
         return frames
     }
 

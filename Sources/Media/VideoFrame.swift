@@ -10,12 +10,12 @@ public final class VideoFrame: MeasurablePicture, @unchecked Sendable {  // neve
     public let segment: UInt32
     /// Index of the packet that it was decoded from.
     public let packetIndex: UInt64
-    /// Upright, in pixels.
+    /// Upright, in square pixels.
     public let width: Int
     public let height: Int
 
     private let frame: FrameReference
-    private let rotationDegrees: Int
+    private let turn: QuarterTurn
     /// Where the pixel format had to be converted to be read.
     private let picture: Result<adreact_picture, MediaError>
 
@@ -27,11 +27,12 @@ public final class VideoFrame: MeasurablePicture, @unchecked Sendable {  // neve
         let (readable, picture) = decoded.frame.readablePicture()
         frame = readable
         self.picture = picture
-        rotationDegrees = track.rotationDegrees
         let stored = decoded.frame.frame.pointee
-        let isOnItsSide = rotationDegrees == 90 || rotationDegrees == 270
-        width = Int(isOnItsSide ? stored.height : stored.width)
-        height = Int(isOnItsSide ? stored.width : stored.height)
+        turn = QuarterTurn(
+            degrees: track.rotationDegrees, storedWidth: Int(stored.width), storedHeight: Int(stored.height),
+            pixelAspectRatio: track.pixelAspectRatio)
+        width = turn.uprightWidth
+        height = turn.uprightHeight
     }
 
     public func crop(_ area: RotatedRectangle, outputWidth: Int, outputHeight: Int) throws(MediaError) -> RGBImage {
@@ -44,10 +45,6 @@ public final class VideoFrame: MeasurablePicture, @unchecked Sendable {  // neve
         try withExtendedLifetime(frame) { () throws(MediaError) -> MeanColour in
             try picture.get().meanColour(over: polygons, turn: turn)
         }
-    }
-
-    private var turn: QuarterTurn {
-        QuarterTurn(degrees: rotationDegrees, uprightWidth: Double(width), uprightHeight: Double(height))
     }
 }
 

@@ -19,6 +19,8 @@ public protocol EvidenceProducer: AnyObject {
     func settle() throws -> [EvidenceItem]
     /// The first segment that is still needed to make what comes; everything before it has been turned into evidence.
     var firstNeededSegment: UInt32 { get }
+    /// Of what this producer has decoded.
+    var tally: DecodingTally { get }
 }
 
 extension EvidenceProducer {

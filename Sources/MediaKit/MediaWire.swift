@@ -28,6 +28,7 @@ extension Adreact_V1_TrackParameters {
             $0.height = UInt32(clamping: track.height)
             $0.pixelFormat = track.pixelFormatName
             $0.rotationDegrees = UInt32(clamping: track.rotationDegrees)
+            $0.pixelAspectRatio = track.pixelAspectRatio
             $0.averageFrameRate = track.averageFrameRate
             $0.reorderDelayFrames = UInt32(clamping: track.reorderDelayFrames)
             $0.timesAreDecodingTimes = track.timesAreDecodingTimes
@@ -58,6 +59,7 @@ extension Adreact_V1_TrackParameters {
         track.height = Int(height)
         track.pixelFormatName = pixelFormat
         track.rotationDegrees = Int(rotationDegrees)
+        if (0.25...4).contains(pixelAspectRatio) { track.pixelAspectRatio = pixelAspectRatio }
         track.averageFrameRate = averageFrameRate
         track.reorderDelayFrames = Int(reorderDelayFrames)
         track.timesAreDecodingTimes = timesAreDecodingTimes

@@ -80,7 +80,7 @@ public final class TransformNode: @unchecked Sendable {
         var session: Adreact_V1_Session
         /// What stopped this node's work on the session.
         var failure: SessionFailure?
-        /// What was wrong with the input, as the demuxer says.
+        /// What was wrong with the input, as the demuxer or the decoder says.
         var inputFailure: SessionFailure?
         /// Of the segment that is being read.
         var segmentStartNanoseconds: Int64 = 0
@@ -230,18 +230,21 @@ public final class TransformNode: @unchecked Sendable {
                 logger.info("session \(log.session): \(info.session.sourceName)")
             }
             let track = info.hasParameters ? try info.parameters.parameters() : nil
+            // Producers make something for every second of a stretch, so that all times must be a session's.
+            try SessionTimes.check(0, max(0, delivery.payload.envelope.mediaStartNanoseconds))
             let start = SegmentStart(index: log.segment, startNanoseconds: delivery.payload.envelope.mediaStartNanoseconds, track: track)
             sessions[log.session]?.segmentStartNanoseconds = start.startNanoseconds
             try publish(log.session) { try $0.begin(start) }
         case .entry where delivery.payload.envelope.kind == .gap:
             let gap = try delivery.payload.decode(Adreact_V1_Gap.self)
-            // Producers make something for every second of a stretch.
             try SessionTimes.check(gap.fromNanoseconds, gap.toNanoseconds)
             try publish(log.session) {
                 try $0.skip(MediaGap(startNanoseconds: gap.fromNanoseconds, endNanoseconds: gap.toNanoseconds, reason: gap.reason))
             }
         case .entry:
             let packet = EncodedPacket(delivery.payload, track: settings.mediaTrack)
+            // The first packets may be shown before 0.
+            try SessionTimes.check(0, max(0, packet.ptsNanoseconds))
             sessions[log.session]?.captures.note(delivery.payload.envelope.captureUnixNanoseconds, at: packet.ptsNanoseconds)
             try publish(log.session) { try $0.consume(packet) }
         case .end where sessions[log.session]?.failure != nil && settings.sharing == .segments:
@@ -252,7 +255,14 @@ public final class TransformNode: @unchecked Sendable {
             // What went wrong with the input is passed on at the end of what could be read of it.
             if end.hasFailure { sessions[log.session]?.inputFailure = SessionFailure(end.failure) }
             let segment = SegmentEnd(index: log.segment, endNanoseconds: end.endNanoseconds, isLast: end.last)
-            try publish(log.session) { try $0.end(segment) }
+            try publish(log.session) { producer in
+                let items = try producer.end(segment)
+                if let problem = producer.tally.problem(of: settings.mediaTrack), let work = sessions[log.session], work.inputFailure == nil {
+                    sessions[log.session]?.inputFailure = SessionFailure(
+                        exitCode: ExitStatus.badInput, "\(work.session.sourceName): \(problem)")
+                }
+                return items
+            }
         }
     }
 

@@ -13,7 +13,7 @@ public struct ResultFiles: Sendable {
     }
 
     /// - Parameter session: Any name that came over the wire: it cannot lead out of the directory.
-    public func folder(of session: String) -> String { hasFolderPerSession ? directory + "/" + SessionName.fileName(session) : directory }
+    public func folder(of session: String) -> String { hasFolderPerSession ? directory + "/" + SessionName.folder(of: session) : directory }
 
     /// Writes nothing for an input of which nothing could be read.
     /// - Throws: `SessionFailure` where they cannot be written.

@@ -9,8 +9,14 @@ public enum SessionName {
         return fileName(String(((path as NSString).lastPathComponent as NSString).deletingPathExtension.unicodeScalars.prefix(80)))
     }
 
+    /// The folder for a session's results: its name where that is safe, else what is safe of it and a mark, so that no two share one.
+    static func folder(of session: String) -> String {
+        let safe = fileName(String(session.unicodeScalars.prefix(200)))
+        return safe == session ? session : safe + "-" + mark([Array(session.utf8)])
+    }
+
     /// A name reduced to letters, digits, `-`, `_` and `.`, not hidden.
-    static func fileName(_ name: String) -> String {
+    private static func fileName(_ name: String) -> String {
         let safe = String(name.unicodeScalars.map { scalar in
             scalar.isASCII && (CharacterSet.alphanumerics.contains(scalar) || "-_.".unicodeScalars.contains(scalar)) ? Character(scalar) : "-"
         })
@@ -46,17 +52,21 @@ public enum SessionName {
         }
     }
 
-    /// Eight hexadecimal digits from a file's size, beginning and end (FNV-1a); `nil` where it is no file.
+    /// Of a file's size, beginning and end; `nil` where it is no file.
     private static func contentMark(of path: String) -> String? {
         guard let file = FileHandle(forReadingAtPath: path), let size = try? file.seekToEnd(), size > 0 else { return nil }
         let length = 1 << 16
-        var hash: UInt32 = 2_166_136_261
-        func add(_ bytes: some Sequence<UInt8>) { for byte in bytes { hash = (hash ^ UInt32(byte)) &* 16_777_619 } }
-        add(withUnsafeBytes(of: size.littleEndian, Array.init))
+        var pieces = [withUnsafeBytes(of: size.littleEndian, Array.init)]
         for offset in [0, size > UInt64(length) ? size - UInt64(length) : 0] {
             guard (try? file.seek(toOffset: offset)) != nil, let piece = try? file.read(upToCount: length) else { return nil }
-            add(piece)
+            pieces.append(Array(piece))
         }
+        return mark(pieces)
+    }
+
+    /// Eight hexadecimal digits (FNV-1a).
+    private static func mark(_ pieces: [[UInt8]]) -> String {
+        let hash = pieces.joined().reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
         let digits = String(hash, radix: 16)
         return String(repeating: "0", count: 8 - digits.count) + digits
     }

@@ -6,15 +6,19 @@ public struct SkinWindow: Sendable, Equatable {
     public var trace: ColourTrace
     /// One for each region; empty if there is one only.
     public var regionTraces: [ColourTrace]
+    /// Whether this is all that was measured, not regions of a face.
+    public var isWhole: Bool
 
-    public init(trace: ColourTrace, regionTraces: [ColourTrace] = []) {
+    public init(trace: ColourTrace, regionTraces: [ColourTrace] = [], isWhole: Bool = false) {
         self.trace = trace
         self.regionTraces = regionTraces
+        self.isWhole = isWhole
     }
 
-    /// Whether this is a finger on the lens, lit through: then red far exceeds the other channels, which it never does in the
-    /// colour of skin that light falls on.
+    /// Whether this is a finger on the lens, lit through: then red far exceeds the other channels. A face in red light does so too,
+    /// but is known to be a face.
     public var isContact: Bool {
+        guard isWhole else { return false }
         let red = mean(trace.red[...])
         return red > 0 && mean(trace.green[...]) < 0.5 * red && mean(trace.blue[...]) < 0.5 * red
     }
@@ -42,16 +46,19 @@ extension SkinWindow {
         guard usable >= settings.leastUsableShare * Double(pieces.examinedBeforeEarliest) else {
             return .failure(Unusable(reason: problem ?? .tooShort))
         }
-        guard (usable - 1) / (earliest - latest) >= settings.lowestFrameRateHz else {
+        // Times are whole nanoseconds, or milliseconds: a rate that is just the lowest comes out a little below it.
+        guard (usable - 1) / (earliest - latest) >= 0.99 * settings.lowestFrameRateHz else {
             return .failure(Unusable(reason: .frameRateTooLow))
         }
         // From the first to the last sample, on grid points that are counted back from the end.
         let points = Int((min(earliest, settings.reachBackSeconds) * settings.gridRateHz).rounded(.down))
         let first = -Double(points) / settings.gridRateHz
         var traces: [(trace: ColourTrace, pixels: Int)] = []
+        var isWhole = false
         for region in SkinRegion.allCases {
             if let trace = try pieces.trace(of: region, firstSeconds: first, count: points, rateHz: settings.gridRateHz) {
                 traces.append(trace)
+                isWhole = isWhole || region == .whole
             }
         }
         guard !traces.isEmpty else { return .failure(Unusable(reason: problem ?? .tooShort)) }
@@ -64,7 +71,7 @@ extension SkinWindow {
         let whole = ColourTrace(
             rateHz: settings.gridRateHz, red: weighed(\.red), green: weighed(\.green), blue: weighed(\.blue),
             pictures: pieces.pictures(firstSeconds: first, count: points, rateHz: settings.gridRateHz))
-        return .success(SkinWindow(trace: whole, regionTraces: traces.count > 1 ? traces.map(\.trace) : []))
+        return .success(SkinWindow(trace: whole, regionTraces: traces.count > 1 ? traces.map(\.trace) : [], isWhole: isWhole))
     }
 
     struct Unusable: Error {

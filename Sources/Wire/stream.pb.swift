@@ -582,6 +582,12 @@ public nonisolated struct Adreact_V1_TrackParameters: @unchecked Sendable {
     set {_uniqueStorage()._colourRange = newValue}
   }
 
+  /// width over height; 0: 1
+  public var pixelAspectRatio: Double {
+    get {_storage._pixelAspectRatio}
+    set {_uniqueStorage()._pixelAspectRatio = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1094,7 +1100,7 @@ nonisolated extension Adreact_V1_Session: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TrackParameters"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}codec\0\u{1}extradata\0\u{3}codec_tag\0\u{1}profile\0\u{1}level\0\u{3}bit_rate\0\u{3}sample_rate_hz\0\u{3}channel_count\0\u{3}channel_mask\0\u{3}sample_format\0\u{3}frame_size_samples\0\u{3}block_align_bytes\0\u{3}bits_per_coded_sample\0\u{3}initial_padding_samples\0\u{3}seek_preroll_samples\0\u{1}width\0\u{1}height\0\u{3}pixel_format\0\u{3}rotation_degrees\0\u{3}average_frame_rate\0\u{3}reorder_delay_frames\0\u{3}times_are_decoding_times\0\u{3}colour_matrix\0\u{3}colour_range\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}codec\0\u{1}extradata\0\u{3}codec_tag\0\u{1}profile\0\u{1}level\0\u{3}bit_rate\0\u{3}sample_rate_hz\0\u{3}channel_count\0\u{3}channel_mask\0\u{3}sample_format\0\u{3}frame_size_samples\0\u{3}block_align_bytes\0\u{3}bits_per_coded_sample\0\u{3}initial_padding_samples\0\u{3}seek_preroll_samples\0\u{1}width\0\u{1}height\0\u{3}pixel_format\0\u{3}rotation_degrees\0\u{3}average_frame_rate\0\u{3}reorder_delay_frames\0\u{3}times_are_decoding_times\0\u{3}colour_matrix\0\u{3}colour_range\0\u{3}pixel_aspect_ratio\0")
 
   fileprivate class _StorageClass {
     var _kind: String = String()
@@ -1122,6 +1128,7 @@ nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftPr
     var _timesAreDecodingTimes: Bool = false
     var _colourMatrix: String = String()
     var _colourRange: String = String()
+    var _pixelAspectRatio: Double = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1157,6 +1164,7 @@ nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftPr
       _timesAreDecodingTimes = source._timesAreDecodingTimes
       _colourMatrix = source._colourMatrix
       _colourRange = source._colourRange
+      _pixelAspectRatio = source._pixelAspectRatio
     }
   }
 
@@ -1200,6 +1208,7 @@ nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftPr
         case 23: try { try decoder.decodeSingularBoolField(value: &_storage._timesAreDecodingTimes) }()
         case 24: try { try decoder.decodeSingularStringField(value: &_storage._colourMatrix) }()
         case 25: try { try decoder.decodeSingularStringField(value: &_storage._colourRange) }()
+        case 26: try { try decoder.decodeSingularDoubleField(value: &_storage._pixelAspectRatio) }()
         default: break
         }
       }
@@ -1283,6 +1292,9 @@ nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftPr
       if !_storage._colourRange.isEmpty {
         try visitor.visitSingularStringField(value: _storage._colourRange, fieldNumber: 25)
       }
+      if _storage._pixelAspectRatio.bitPattern != 0 {
+        try visitor.visitSingularDoubleField(value: _storage._pixelAspectRatio, fieldNumber: 26)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1317,6 +1329,7 @@ nonisolated extension Adreact_V1_TrackParameters: SwiftProtobuf.Message, SwiftPr
         if _storage._timesAreDecodingTimes != rhs_storage._timesAreDecodingTimes {return false}
         if _storage._colourMatrix != rhs_storage._colourMatrix {return false}
         if _storage._colourRange != rhs_storage._colourRange {return false}
+        if _storage._pixelAspectRatio != rhs_storage._pixelAspectRatio {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -48,7 +48,7 @@ struct ClipAnalysis {
 enum AudioFile {
     /// Decodes the audio track of a file block by block.
     ///
-    /// - Returns: What is wrong with a file that is cut off: all there is of it has been decoded.
+    /// - Returns: What is wrong with a file that is cut off, or most of which cannot be decoded: all there is of it has been.
     static func read(_ path: String, body: (AudioBlock) throws -> Void) throws -> MediaError? {
         let demultiplexer = try Demultiplexer(input: path)
         guard let track = demultiplexer.description.audio else {
@@ -60,7 +60,7 @@ enum AudioFile {
             for block in try decoder.decode(packet) { try body(block) }
         }
         for block in decoder.finish() { try body(block) }
-        return demultiplexer.truncation
+        return demultiplexer.truncation ?? decoder.tally.problem(of: .audio).map { MediaError(.corrupt, input: path, detail: $0) }
     }
 }
 

@@ -17,6 +17,7 @@ final class VoiceProducer: EvidenceProducer {
     private var decoder: AudioDecoder?
     private var isOpen = false
     private var nextSequence: UInt64 = 0
+    private(set) var tally = DecodingTally()
     /// The newest block waits: only at its segment's end is known where the next one takes over.
     private var held: AudioBlock?
     private var startSample: Int64 = 0
@@ -57,6 +58,7 @@ final class VoiceProducer: EvidenceProducer {
 
     /// All windows that need some of what is lost are lost; the next segment begins afresh.
     func skip(_ gap: MediaGap) throws -> [EvidenceItem] {
+        if let decoder { tally += decoder.tally }
         (decoder, held, analyzer) = (nil, nil, nil)
         let next = UInt64(max(0, (gap.endNanoseconds + hopNanoseconds - 1) / hopNanoseconds))
         guard next > nextSequence else { return [] }
@@ -75,6 +77,7 @@ final class VoiceProducer: EvidenceProducer {
             let kept = max(0, min(Int64(last.samples.count), end - last.startSample))
             items += try analyze(AudioBlock(startSample: last.startSample, samples: Array(last.samples.prefix(Int(kept)))))
         }
+        if let decoder { tally += decoder.tally }
         decoder = nil
         expectedSegment = segment.index &+ 1
         guard segment.isLast else { return items }

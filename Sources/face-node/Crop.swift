@@ -36,10 +36,11 @@ struct Crop: ParsableCommand {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var exitCode = ExitCode.success
+        var taken: Set<String> = []
         for image in images {
             var line = Line(file: image)
             do {
-                try cut(image, with: finder, into: &line)
+                try cut(image, with: finder, taken: &taken, into: &line)
                 if line.crop == nil {
                     line.error = "noFace"
                     exitCode = exitCode == .noInput ? exitCode : .badInput
@@ -65,7 +66,7 @@ struct Crop: ParsableCommand {
         var error: String?
     }
 
-    private func cut(_ file: String, with finder: FaceFinder, into line: inout Line) throws {
+    private func cut(_ file: String, with finder: FaceFinder, taken: inout Set<String>, into line: inout Line) throws {
         let picture = try RGBImage(contentsOf: file)
         finder.reset()
         guard let face = try finder.find(in: picture, ptsNanoseconds: 0).face else { return }
@@ -73,6 +74,9 @@ struct Crop: ParsableCommand {
         let crop = try picture.crop(area, outputWidth: size, outputHeight: size)
         let name = URL(fileURLWithPath: file).deletingPathExtension().lastPathComponent
         let path = out + "/" + name + (colour ? ".ppm" : ".pgm")
+        guard taken.insert(path).inserted else {
+            throw MediaError(.invalidRequest, input: file, detail: "\(path) is another picture's already; rename one, or give another --out")
+        }
         let content = colour ? crop.portablePixelMap : GreyImage(crop).portableGreyMap
         try content.write(to: URL(fileURLWithPath: path), options: .atomic)
         line.crop = path

@@ -66,6 +66,12 @@ struct Detect: ParsableCommand {
     private func watch(_ video: String, _ finder: FaceFinder, _ reference: FaceFinder, into line: inout Line) throws {
         var foundOfThese = 0
         var segment: UInt32?
+        // Of a recording that was cut, too.
+        defer {
+            if line.framesWithFace > 0 {
+                line.found = (Double(foundOfThese) / Double(line.framesWithFace) * 10_000).rounded() / 10_000
+            }
+        }
         try VideoFile.read(video) { frame in
             if frame.segment != segment { finder.reset() }
             segment = frame.segment
@@ -77,9 +83,6 @@ struct Detect: ParsableCommand {
             if isFound { line.foundFrames += 1 }
             if showsFace { line.framesWithFace += 1 }
             if showsFace, isFound { foundOfThese += 1 }
-        }
-        if line.framesWithFace > 0 {
-            line.found = (Double(foundOfThese) / Double(line.framesWithFace) * 10_000).rounded() / 10_000
         }
     }
 }

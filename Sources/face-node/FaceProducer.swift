@@ -19,6 +19,7 @@ final class FaceProducer: EvidenceProducer {
     private var segment: UInt32 = 0
     private var nextSequence: UInt64 = 0
     private var seen: [SeenFrame] = []
+    private(set) var tally = DecodingTally()
 
     private struct SeenFrame: Sendable {
         let sequence: UInt64
@@ -53,18 +54,23 @@ final class FaceProducer: EvidenceProducer {
     }
 
     func skip(_ gap: MediaGap) throws -> [EvidenceItem] {
-        decoder = nil
-        let items = try settle()
+        let items = try finishDecoding(beforeNanoseconds: gap.startNanoseconds)
         defer { nextSequence += 1 }
         return items + [.gap(segment: segment, sequence: nextSequence, next: nextSequence + 1, gap)]
     }
 
     func end(_ end: SegmentEnd) throws -> [EvidenceItem] {
-        var items = try look(at: decoder?.finish() ?? [])
-        decoder = nil
-        items += try settle()
+        var items = try finishDecoding()
         items.append(.end(segment: segment, sequence: nextSequence, endNanoseconds: end.endNanoseconds, isLast: end.isLast))
         return items
+    }
+
+    /// The frames that the decoder still holds, and all that has been looked at.
+    private func finishDecoding(beforeNanoseconds end: Int64 = .max) throws -> [EvidenceItem] {
+        let items = try look(at: (decoder?.finish() ?? []).filter { $0.ptsNanoseconds < end })
+        if let decoder { tally += decoder.tally }
+        decoder = nil
+        return try items + settle()
     }
 
     private func look(at frames: [VideoFrame]) throws -> [EvidenceItem] {

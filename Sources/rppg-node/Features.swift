@@ -28,15 +28,28 @@ struct Features: ParsableCommand {
     var cameraRateHz = PulseSettings().gridRateHz
 
     func run() throws {
-        let extractor = try PPGFeatureExtractor(settings: settings.map(Self.read) ?? PPGFeatureSettings())
+        let extractor: PPGFeatureExtractor
+        do {
+            extractor = try PPGFeatureExtractor(settings: settings.map(Self.read) ?? PPGFeatureSettings())
+        } catch let error as PulseError {
+            throw NodeProcess.end(ExitStatus.badInput, "\(settings ?? "--settings"): \(error)")
+        }
+        var taken: Set<String> = []
         for path in waves {
+            let name = URL(filePath: path).deletingPathExtension().lastPathComponent + ".npy"
+            guard taken.insert(name).inserted else {
+                throw NodeProcess.end(ExitStatus.usage, "\(path): \(name) is another wave's already; rename one")
+            }
             do {
-                try writeFeatures(of: path, extractor)
-            } catch let error as NumberTableError {
-                FileHandle.standardError.write(Data("\(path): \(error)\n".utf8))
-                throw ExitCode(65)
+                try writeFeatures(of: path, to: name, extractor)
+            } catch let error where error is NumberTableError || error is PulseError {
+                throw NodeProcess.end(ExitStatus.badInput, "\(path): \(error)")
             }
         }
+    }
+
+    func validate() throws {
+        guard (10...240).contains(cameraRateHz) else { throw ValidationError("--camera-rate-hz must be 10 to 240, not \(cameraRateHz)") }
     }
 
     private static func read(_ path: String) throws -> PPGFeatureSettings {
@@ -50,16 +63,14 @@ struct Features: ParsableCommand {
         }
     }
 
-    private func writeFeatures(of path: String, _ extractor: PPGFeatureExtractor) throws {
+    private func writeFeatures(of path: String, to name: String, _ extractor: PPGFeatureExtractor) throws {
         guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
-            FileHandle.standardError.write(Data("\(path): cannot be read; check the path\n".utf8))
-            throw ExitCode(66)
+            throw NodeProcess.end(ExitStatus.noInput, "\(path): cannot be read; check the path")
         }
         let (times, values) = try NumberTable.wave(from: text)
         let rows = try PPGFeatureRows(
             timesSeconds: times, values: values, extractor: extractor, cameraRateHz: cameraRateHz)
-        let name = URL(filePath: path).deletingPathExtension().lastPathComponent
-        let file = try NumPyWriter(path: URL(filePath: output).appending(path: name + ".npy").path, rowShape: [rows.columnCount], half: false)
+        let file = try NumPyWriter(path: URL(filePath: output).appending(path: name).path, rowShape: [rows.columnCount], half: false)
         for start in stride(from: 0, to: rows.numbers.count, by: rows.columnCount) {
             try file.append(Array(rows.numbers[start..<start + rows.columnCount]))
         }

@@ -182,7 +182,8 @@ private enum Input {
         }
         try examine(try decoder.finish())
         for index in meters.indices { clips[index] += try analyzers[index].finish(endNanoseconds: endNanoseconds) }
-        return (clips, demultiplexer.truncation.map { InputProblem(detail: $0.detail, exitCode: ExitCode(65)) })
+        let problem = demultiplexer.truncation?.detail ?? decoder.tally.problem(of: .video)
+        return (clips, problem.map { InputProblem(detail: $0, exitCode: ExitCode(65)) })
     }
 }
 

@@ -23,6 +23,8 @@ final class PulseProducer: EvidenceProducer {
     private var expectedSegment: UInt32?
     private var followsGap = false
     private var nextSequence: UInt64 = 0
+    private var latestNanoseconds: Int64 = -1
+    private(set) var tally = DecodingTally()
     private var segmentStarts: [(segment: UInt32, startNanoseconds: Int64)] = []
 
     /// - Parameter network: Tells the heart rate instead of the settings' methods.
@@ -72,19 +74,19 @@ final class PulseProducer: EvidenceProducer {
 
     /// All clips that begin in what is lost are lost; the next one knows nothing of what lies before it.
     func skip(_ gap: MediaGap) throws -> [EvidenceItem] {
-        (decoder, analyzer) = (nil, nil)
+        let items = try finishDecoding(beforeNanoseconds: gap.startNanoseconds)
+        analyzer = nil
         followsGap = true
         let next = UInt64(max(0, (gap.endNanoseconds + clipNanoseconds - 1) / clipNanoseconds))
-        guard next > nextSequence else { return [] }
+        guard next > nextSequence else { return items }
         defer { nextSequence = next }
         let lost = MediaGap(
             startNanoseconds: Int64(nextSequence) * clipNanoseconds, endNanoseconds: Int64(next) * clipNanoseconds, reason: gap.reason)
-        return [.gap(segment: 0, sequence: nextSequence, next: next, lost)]
+        return items + [.gap(segment: 0, sequence: nextSequence, next: next, lost)]
     }
 
     func end(_ end: SegmentEnd) throws -> [EvidenceItem] {
-        var items = try examine(decoder?.finish() ?? [])
-        decoder = nil
+        var items = try finishDecoding()
         expectedSegment = segment &+ 1
         guard end.isLast else { return items }
         items += entries(try analyzer?.finish(endNanoseconds: end.endNanoseconds) ?? [])
@@ -103,9 +105,18 @@ final class PulseProducer: EvidenceProducer {
         return [.open(segment: 0, first: nextSequence, startNanoseconds: Int64(nextSequence) * clipNanoseconds, present: present)]
     }
 
+    private func finishDecoding(beforeNanoseconds end: Int64 = .max) throws -> [EvidenceItem] {
+        let items = try examine((decoder?.finish() ?? []).filter { $0.ptsNanoseconds < end })
+        if let decoder { tally += decoder.tally }
+        decoder = nil
+        return items
+    }
+
     private func examine(_ frames: [VideoFrame]) throws -> [EvidenceItem] {
         var items: [EvidenceItem] = []
-        for frame in frames where frame.segment == segment && frame.ptsNanoseconds >= 0 {
+        // A segment may begin before the last frame of the one before it (a clock that was set back, joined recordings).
+        for frame in frames where frame.segment == segment && frame.ptsNanoseconds > latestNanoseconds {
+            latestNanoseconds = frame.ptsNanoseconds
             let sample = try sampler.sample(frame, face: finder.find(in: frame))
             items += entries(try analyzer?.append(sample) ?? [])
         }

@@ -10,6 +10,7 @@ import ZeroMQTransport
 /// A node between real sockets, whose producer holds back what it makes.
 @Suite struct SettleTests {
     private final class Hoarder: EvidenceProducer {
+        let tally = DecodingTally()
         private var held: [EvidenceItem] = []
 
         var firstNeededSegment: UInt32 { .max }

@@ -15,6 +15,15 @@ import Testing
         #expect(folder.hasPrefix("/out/") && !folder.dropFirst(5).contains("/") && !folder.dropFirst(5).hasPrefix(".") && folder.count > 5)
     }
 
+    @Test func noTwoSessionsShareAFolder() {
+        let long = String(repeating: "x", count: 300)
+        let names = ["clip-3f2a9c01", "a b", "a/b", "a-b", "ä", "ö", "", ".", long + "1", long + "2"]
+        let folders = names.map(ResultFiles(directory: "/out", hasFolderPerSession: true).folder)
+        #expect(folders[0] == "/out/clip-3f2a9c01" && folders[3] == "/out/a-b")
+        #expect(Set(folders).count == names.count, "\(folders)")
+        #expect(folders.allSatisfy { ($0 as NSString).lastPathComponent.utf8.count < 255 })
+    }
+
     @Test func inputsOfOneNameAreNumbered() {
         #expect(SessionName.unique(["a/x.mp4", "b/x.mp4", "x-2.mp4", "c/x.mov"]) == ["x", "x-2", "x-2-2", "x-3"])
     }

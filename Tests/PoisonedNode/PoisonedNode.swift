@@ -22,6 +22,7 @@ struct PoisonedNode {
 
     /// Sees no face anywhere, and crashes at the third packet.
     final class Producer: EvidenceProducer {
+        let tally = DecodingTally()
         private let crashes: Bool
         private var segment: UInt32 = 0
         private var packetCount = 0

@@ -40,7 +40,7 @@ import Testing
     @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
     func aSessionGoesOnWhenItsSourceComesBack() throws {
         let folder = try TemporaryFolder()
-        let address = "tcp://127.0.0.1:\(Int.random(in: 20_000...60_000))"
+        let address = "tcp://127.0.0.1:\(freePorts())"
         func sender(seconds: Int) throws -> RunningProgram {
             try RunningProgram(
                 "/usr/bin/ffmpeg",
@@ -80,7 +80,7 @@ import Testing
     func streamsOfEveryKindComeIn() throws {
         let folder = try TemporaryFolder()
         let clip = Programs.clips + "/talker-1.mp4"
-        let base = Int.random(in: 20_000...60_000)
+        let base = freePorts(5)
         func address(_ number: Int, _ scheme: String, _ path: String = "/live/viewer") -> String { "\(scheme)://127.0.0.1:\(base + number)\(path)" }
         let senders: [(session: String, format: String, from: String, to: String)] = [
             ("rtmp", "flv", address(0, "rtmp"), address(0, "rtmp") + "?listen"),
@@ -113,7 +113,7 @@ import Testing
 
     @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"), arguments: ["tcp", "rtmp"])
     func strangersDoNotEndWhatListens(scheme: String) throws {
-        let port = Int.random(in: 20_000...60_000)
+        let port = freePorts()
         let address = "\(scheme)://127.0.0.1:\(port)" + (scheme == "tcp" ? "" : "/live/viewer")
         let pipeline = try PipelineTests.Pipeline(demuxing: ["--session", "live", "--reconnect-seconds", "1", address + "?listen"])
         let sink = try pipeline.reader("sink", ["--out", pipeline.folder.path + "/out", "--flat", "--exit-after", "1"])
@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test func whoWaitsForASenderEndsWhenTold() throws {
-        let port = Int.random(in: 20_000...60_000)
+        let port = freePorts()
         let folder = try TemporaryFolder()
         let demuxer = try RunningProgram(
             "demuxer", ["--exit-after-drain", "tcp://127.0.0.1:\(port)?listen"], environment: ["ADREACT_MEDIA_ENDPOINT": "ipc://\(folder.path)/media"],
@@ -181,6 +181,14 @@ import Testing
             python, ["-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", root], in: folder)
         try #require(eventually(withinSeconds: 20) { isBound(port) }, "\(server.standardError)")
         return ("http://127.0.0.1:\(port)/live.m3u8", server)
+    }
+
+    /// The first of `count` ports in a row that nobody listens at, below those that the system gives to clients.
+    private func freePorts(_ count: Int = 1) -> Int {
+        while true {
+            let first = Int.random(in: 10_000...30_000)
+            if !(first..<first + count).contains(where: isBound) { return first }
+        }
     }
 
     /// Whether somebody listens at a TCP or UDP port of this machine.

@@ -37,6 +37,7 @@ FAILURES = [
 
 EVALUATED = {
     "ferplusValid": "FER+ valid (strongest class of the votes)",
+    "ferplusValidMajority": "FER+ valid (majority, as its authors judge)",
     "webFacesHeldOut": "Web faces, people never trained on",
 }
 
@@ -77,8 +78,24 @@ def write_pages(folder, card):
         file.write(diagram([(EVALUATED[name], figures["reliability"]) for name, figures in card["metrics"].items()]))
 
 
+def int8_section(int8, set_names):
+    return [
+        "Quantised to 8 bits (`Models/training/face/quantise.py`; `face-node --precision auto` takes it where the processor has",
+        f"instructions for it): {int8['calibration']}.",
+        "",
+        "| set | accuracy | macro recall | calibration error |",
+        "|---|---|---|---|",
+        *(
+            f"| {set_names[key]} | {figures['accuracy']:.3f} | {figures['macroRecall']:.3f} | {figures['expectedCalibrationError']:.3f} |"
+            for key, figures in int8["metrics"].items()
+        ),
+        "",
+    ]
+
+
 def page(card):
     size = card["input"]["shape"][2]
+    agreements = [card["metrics"][name]["annotatorAgreement"] for name in ("ferplusValid", "ferplusValidMajority")]
     lines = [
         "# face: positive, neutral or negative, from one face",
         "",
@@ -103,21 +120,16 @@ def page(card):
         "",
         "Columns positive, neutral, negative: recall of that class. Pictures whose votes are mostly `unknown` or `not_face` are",
         "dropped. FER+ valid also chose the temperature and the training schedule, so expect a little less on new pictures.",
+        "The second row has the pictures that FER+'s authors judge by: an answer that one annotator alone gave is struck out, then",
+        "one emotion must have more than half of the votes.",
+        "",
+        "What the labels allow: by the votes' own spread (a Dirichlet-multinomial fitted to them), one more annotator would name the",
+        "strongest class of " + " and ".join(f"{agreement['one']:.3f}" for agreement in agreements) + " of the pictures of these two sets, another ten annotators that of "
+        + " and ".join(f"{agreement['ten']:.3f}" for agreement in agreements) + ".",
         "",
     ]
     if int8 := card.get("int8"):
-        lines += [
-            "Quantised to 8 bits (`Models/training/face/quantise.py`; `face-node --precision auto` takes it where the processor has",
-            f"instructions for it): {int8['calibration']}.",
-            "",
-            "| set | accuracy | macro recall | calibration error |",
-            "|---|---|---|---|",
-            *(
-                f"| {EVALUATED[key]} | {figures['accuracy']:.3f} | {figures['macroRecall']:.3f} | {figures['expectedCalibrationError']:.3f} |"
-                for key, figures in int8["metrics"].items()
-            ),
-            "",
-        ]
+        lines += int8_section(int8, EVALUATED)
     for key, figures in card["metrics"].items():
         lines += [
             f"Confusion, {EVALUATED[key]} (rows: truth, columns: answer):",

@@ -2,11 +2,12 @@
 """Does face-node compute what PyTorch computes, and how much faster? For one of the original's networks.
 
     python compare_original.py --network vit-b-16 --pictures DIR
-    python compare_original.py --network vit-b-16 --weights work-vit-b-16/best.pt --precision bf16
+    python compare_original.py --network vit-b-16 --weights work-vit-b-16/best.pt --precision f32 int8
 
 Exports the network (from train_original.py's weights, or seeded random ones), then runs `face-node classify --cropped` and PyTorch in turns
 on the same 224 x 224 pictures and the same number of threads. face-node's time holds all it does for a picture: reading, decoding, cropping,
 standardising, the network, the line of JSON. PyTorch's is the network alone.
+int8 is quantised by the pictures themselves: its speed is that of a network quantised by quantise.py, its logits are only near.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 import original_networks
+import quantise
 from original_card import architecture_of, card_of, export_onnx
 from original_pictures import normalise, shown
 
@@ -36,7 +38,7 @@ def arguments():
     parser.add_argument("--count", type=int, default=8, help="pictures in a turn")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--precision", choices=["f32", "bf16", "auto"], nargs="+", default=["f32"])
+    parser.add_argument("--precision", choices=["f32", "bf16", "int8"], nargs="+", default=["f32"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--node", type=Path, default=NODE, help="the built face-node")
     parser.add_argument("--work", type=Path, default=Path("work-compare"), help="folder for the exported model and the pictures")
@@ -126,11 +128,13 @@ def main():
     model = options.work / "model.onnx"
     export_onnx(network, model)
     card = card_of(f"face-{options.network}", architecture_of(options.network), model.read_bytes())
-    (options.work / "model.json").write_text(json.dumps(card, indent=2) + "\n")
-
     paths = make_pictures(options)
     pictures = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in paths]
     pictures = [normalise(torch.from_numpy(picture).permute(2, 0, 1))[None] for picture in pictures]
+    if "int8" in options.precision:
+        model8 = quantise.quantised(model, [picture.numpy() for picture in pictures], quantise.is_transformer(card))
+        card["int8"] = {"sha256": quantise.write(model8, options.work)}
+    (options.work / "model.json").write_text(json.dumps(card, indent=2) + "\n")
     expected, _, _ = run_torch(network, pictures)
     torch_walls, torch_work = [], []
     node = {precision: ([], []) for precision in options.precision}

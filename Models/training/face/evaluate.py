@@ -2,6 +2,8 @@
 
 import numpy as np
 import torch
+from scipy.optimize import minimize
+from scipy.special import gammaln
 
 from network import CLASSES, EMOTIONS
 from pictures import standardised, upright
@@ -58,6 +60,30 @@ def report(emotion_logits, pictures):
             if (emotion_truth == e).any()
         },
     }
+
+
+def annotator_agreement(pictures, seed, repeats=20):
+    """What the labels themselves allow: how often one more annotator, and how often another ten, would name the strongest class of a
+    picture's ten votes. A picture's true shares are not known, only ten votes drawn from them: they are drawn anew from a Dirichlet
+    distribution, which is fitted to all votes, given the picture's own."""
+    votes = pictures.class_targets().astype(np.float64)
+    votes *= 10 / votes.sum(axis=1, keepdims=True)
+    truth = votes.argmax(axis=1)
+
+    def cost(log_prior):  # negative log-likelihood of the Dirichlet-multinomial, without what does not depend on the prior
+        prior = np.exp(log_prior)
+        each = gammaln(prior.sum()) - gammaln(10 + prior.sum()) + (gammaln(votes + prior) - gammaln(prior)).sum(axis=1)
+        return -each.sum()
+
+    prior = np.exp(minimize(cost, np.zeros(3)).x)
+    random = np.random.default_rng(seed)
+    others = []
+    for _ in range(repeats):
+        shares = random.gamma(votes + prior)
+        shares /= shares.sum(axis=1, keepdims=True)
+        others.append((random.multinomial(10, shares).argmax(axis=1) == truth).mean())
+    one = ((votes + prior) / (10 + prior.sum()))[np.arange(len(truth)), truth].mean()
+    return {"one": float(one), "ten": float(np.mean(others))}
 
 
 def reliability(probabilities, truth, bin_count=15):

@@ -9,7 +9,7 @@ import onnx
 import torch
 
 import card
-from evaluate import logits_of, report
+from evaluate import annotator_agreement, logits_of, report
 from network import fold
 from pictures import standardised
 
@@ -52,6 +52,8 @@ def write_model_folder(network, validation, options):
         sha256 = hashlib.sha256(file.read()).hexdigest()
     write_golden(network, sha256, size, options.golden)
     metrics = {name: report(logits[name] / temperature, pictures) for name, pictures in validation.items()}
+    for name in ("ferplusValid", "ferplusValidMajority"):
+        metrics[name]["annotatorAgreement"] = annotator_agreement(validation[name], options.seed)
     card.write(options.out, size, float(network.temperature), sha256, metrics, options)
     print(json.dumps(metrics, indent=1), flush=True)
 

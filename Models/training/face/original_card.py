@@ -8,6 +8,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
+from card import int8_section
 from curves import curves
 from evaluate import calibration_error, log_softmax, reliability
 from export import forget_origin
@@ -139,7 +140,7 @@ def write_model_folder(network, history, splits, validation, options, logits_of)
             "pictures": {name: [len(parts.training), len(parts.validation), len(parts.test)] for name, parts in splits.items()},
             "pretrained": options.pretrained.name if options.pretrained else None,
             "split": "; ".join(split), "seed": options.seed, "command": " ".join(command), "recipe": recipe,
-            "temperature": temperature, "history": history,
+            "temperature": temperature, "history": history, "limit": options.limit, "ravdessSplit": options.split,
         },
         metrics=figures, limits=LIMITS)
     (options.out / "model.json").write_text(json.dumps(card, indent=2) + "\n")
@@ -178,6 +179,8 @@ def page(card):
             *(f"| {label} | " + " | ".join(map(str, row)) + " |" for label, row in zip(CLASSES, figures["confusion"])),
             "",
         ]
+    if int8 := card.get("int8"):
+        lines += int8_section(int8, {name: title for name, (title, _) in SOURCES.items()})
     start = f"ImageNet ({training['pretrained']})" if training["pretrained"] else "random weights"
     lines += [
         "![Loss, accuracy and macro recall over the epochs](curves.svg)",

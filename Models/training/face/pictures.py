@@ -56,17 +56,25 @@ def read_grey(path):
     return image
 
 
-def load_ferplus(folder, split):
+def load_ferplus(folder, split, majority_only=False):
     """FER2013 pictures with FER+ votes. Dropped: those where `unknown` and `not_face` together have at least as many
-    votes as the strongest of the three classes."""
+    votes as the strongest of the three classes.
+
+    majority_only: the pictures that FER+'s authors judge by (Barsoum et al. 2016, `majority` in their code): an answer
+    that one annotator alone gave is struck out, then one emotion must have more than half of the votes."""
     images, targets, names = [], [], []
     with open(os.path.join(folder, "votes.csv"), newline="") as file:
         for row in csv.DictReader(file):
             if row["split"] != split:
                 continue
             votes = np.array([float(row[emotion]) for emotion in EMOTIONS])
+            not_emotions = np.array([float(row["unknown"]), float(row["not_face"])])
+            if majority_only:
+                votes, not_emotions = np.where(votes > 1, votes, 0), np.where(not_emotions > 1, not_emotions, 0)
+                if votes.max() <= (votes.sum() + not_emotions.sum()) / 2:
+                    continue
             folded = np.bincount(CLASS_OF_EMOTION, weights=votes, minlength=3)
-            if float(row["unknown"]) + float(row["not_face"]) >= folded.max():
+            if not_emotions.sum() >= folded.max():
                 continue
             images.append(read_grey(os.path.join(folder, row["file"])))
             targets.append(votes / votes.sum())

@@ -238,6 +238,7 @@ def load(options):
     training = load_ferplus(options.ferplus, "train") + load_web_faces(options.web_faces, False, WEB_FACE_WEIGHT)
     validation = {
         "ferplusValid": load_ferplus(options.ferplus, "valid"),
+        "ferplusValidMajority": load_ferplus(options.ferplus, "valid", majority_only=True),
         "webFacesHeldOut": load_web_faces(options.web_faces, True),
     }
     return training, validation

@@ -34,8 +34,8 @@ build: ready
 	@if [[ -x .build/release/adreact ]]; then swift build -c release --disable-build-manifest-caching --quiet; else swift build -c release; fi
 
 # INPUT is one file's name, or several inputs apart by spaces, those with spaces in quotes.
-run: export INPUT := $(value INPUT)
-run: export OUT := $(value OUT)
+run: override export INPUT := $(value INPUT)
+run: override export OUT := $(value OUT)
 run: build
 	@if [[ -z $$INPUT ]]; then inputs=("$(demoClip)"); \
 	elif [[ -e $$INPUT ]]; then inputs=("$$INPUT"); \

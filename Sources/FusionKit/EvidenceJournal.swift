@@ -32,8 +32,15 @@ package final class EvidenceJournal {
     package init(path: String?) throws {
         do {
             if let path {
-                try FileManager.default.createDirectory(
-                    atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+                // What is in it is nobody else's business.
+                let folder = (path as NSString).deletingLastPathComponent
+                if !folder.isEmpty {
+                    try FileManager.default.createDirectory(
+                        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+                }
+                if !FileManager.default.fileExists(atPath: path) {
+                    FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+                }
                 database = try DatabaseQueue(path: path, configuration: JournalFile.configuration)
             } else {
                 database = try DatabaseQueue()

@@ -24,6 +24,9 @@ final class SampleCounter {
         let byCodec = countByCodec(packet)
         guard let statedNanoseconds else { return byCodec }
         let byContainer = av_rescale(statedNanoseconds, rate, 1_000_000_000)
+        // No packet of sound lasts longer; FFmpeg gives the lowest number where the product is too large.
+        let longestSeconds: Int64 = 3600
+        guard (0...longestSeconds * rate).contains(byContainer) else { return byCodec }
         // The codec knows to the sample; the container may round, but also knows of shorter packets.
         let rounding = max(rate / 500, 1)
         if let byCodec, abs(Int64(byCodec) - byContainer) <= rounding { return byCodec }

@@ -40,6 +40,7 @@ public enum LocalRun {
         }
         for event in cutter.finish() { try handle(event, parameters, producer, print) }
         if let truncation = source.truncation { throw truncation }
+        if let problem = producer.tally.problem(of: track) { throw MediaError(.corrupt, input: input, detail: problem) }
     }
 
     private static func handle(

@@ -45,7 +45,7 @@ public struct NodeOptions: ParsableArguments {
 
 /// Runs a node until it has finished or a signal ends it.
 ///
-/// SIGINT and SIGTERM stop it in an orderly way, within `drainSeconds`; a second one ends it at once.
+/// SIGINT, SIGTERM and SIGHUP stop it in an orderly way, within `drainSeconds`; a second one ends it at once.
 public enum NodeProcess {
     public static let drainSeconds = 5.0
 
@@ -58,13 +58,14 @@ public enum NodeProcess {
         endWithParent()
         // A reader of a pipe that goes away is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let trapped = endingSignals()
+        let signals = await UnixSignalsSequence(trapping: trapped)
         // Not a task group, which would wait for work that does not heed its cancellation.
         let outcome = AsyncStream<Int32>.makeStream()
         let work = Task { outcome.continuation.yield(await finished()) }
         let signalled = Task {
             for await signal in signals {
-                outcome.continuation.yield(128 + (signal == .sigint ? SIGINT : SIGTERM))
+                outcome.continuation.yield(128 + signal.rawValue)
                 return
             }
         }
@@ -78,7 +79,7 @@ public enum NodeProcess {
         }
         stopper.start()
         let watcher = Task {
-            for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { _exit(code) }
+            for await _ in await UnixSignalsSequence(trapping: trapped) { _exit(code) }
         }
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
@@ -88,6 +89,14 @@ public enum NodeProcess {
         }
         watcher.cancel()
         throw ExitCode(code)
+    }
+
+    /// A closed terminal ends a program like Ctrl-C, unless whoever started it (nohup) has it outlive the terminal.
+    private static func endingSignals() -> [UnixSignal] {
+        var current = sigaction()
+        sigaction(SIGHUP, nil, &current)
+        let isIgnored = unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+        return [.sigint, .sigterm] + (isIgnored ? [] : [.sighup])
     }
 
     /// A program that a supervisor started does not outlive it, however that one ends.
@@ -114,7 +123,7 @@ public enum NodeProcess {
 
     /// One line on standard error; the exit code to throw.
     public static func end(_ code: Int32, _ message: String) -> ExitCode {
-        FileHandle.standardError.write(Data("\(ProcessInfo.processInfo.processName): \(message)\n".utf8))
+        StandardStreams.tell("\(ProcessInfo.processInfo.processName): \(message)")
         return ExitCode(code)
     }
 

@@ -1,7 +1,24 @@
 import Foundation
+import Wire
 
 /// What a session is called: readable, safe as a file name, and the same whenever the same input is read.
 public enum SessionName {
+    /// Of a name, in UTF-8. Nodes refuse longer ones.
+    public static let longestBytes = WireMessage.maximumNameBytes
+
+    /// Whether an input can be read again from its start: a file, or one on a web server.
+    public static func isRepeatable(_ input: String) -> Bool {
+        if ["http://", "https://"].contains(where: input.lowercased().hasPrefix) {
+            return !input.contains("?listen") && !input.contains(".m3u8")
+        }
+        return isRegularFile(input)
+    }
+
+    private static func isRegularFile(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
     /// The input's name without folders and extension, reduced to letters, digits, `-`, `_` and `.`.
     public static func stem(of input: String) -> String {
         if input == "-" { return "stdin" }
@@ -25,14 +42,15 @@ public enum SessionName {
     }
 
     /// Names for inputs of one command: the stems, numbered where two are alike.
-    public static func unique(_ inputs: [String]) -> [String] {
+    public static func unique(_ inputs: [String]) -> [String] { numbered(inputs.map(stem)) }
+
+    private static func numbered(_ names: [String]) -> [String] {
         var taken: Set<String> = []
-        return inputs.map { input in
-            let stem = stem(of: input)
-            var name = stem
+        return names.map { wanted in
+            var name = wanted
             var number = 2
             while !taken.insert(name).inserted {
-                name = "\(stem)-\(number)"
+                name = "\(wanted)-\(number)"
                 number += 1
             }
             return name
@@ -47,14 +65,13 @@ public enum SessionName {
     /// - Parameter start: now, of the wall clock.
     public static func identified(_ inputs: [String], start: Date) -> [String] {
         let startMark = start.formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
-        return inputs.map { input in
-            stem(of: input) + "-" + (contentMark(of: input) ?? startMark)
-        }
+        return numbered(inputs.map { input in stem(of: input) + "-" + (contentMark(of: input) ?? startMark) })
     }
 
     /// Of a file's size, beginning and end; `nil` where it is no file.
     private static func contentMark(of path: String) -> String? {
-        guard let file = FileHandle(forReadingAtPath: path), let size = try? file.seekToEnd(), size > 0 else { return nil }
+        // A pipe must be opened once only, by who reads it.
+        guard isRegularFile(path), let file = FileHandle(forReadingAtPath: path), let size = try? file.seekToEnd(), size > 0 else { return nil }
         let length = 1 << 16
         var pieces = [withUnsafeBytes(of: size.littleEndian, Array.init)]
         for offset in [0, size > UInt64(length) ? size - UInt64(length) : 0] {

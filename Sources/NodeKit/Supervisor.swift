@@ -26,9 +26,11 @@ public final class Supervisor: Sendable {
         public let exitCode: Int32
     }
 
-    /// A program that crashes so often without a pause is given up.
-    public static let mostRestarts = 5
+    /// A program that crashes so often without a pause is given up; one that is killed from outside says nothing of itself, but
+    /// must not be started for ever (memory may be short).
+    public static let mostRestarts = (crashed: 5, killed: 25)
     static let calmSeconds = 30.0
+    private static let longestDelaySeconds = 1.0
 
     private let environment: [String: String]
     private let logger: Logger
@@ -84,6 +86,7 @@ public final class Supervisor: Sendable {
 
     private func finished(_ process: Process, _ program: Program) {
         let crashed = process.terminationReason == .uncaughtSignal || process.terminationStatus >= 128
+        let wasKilled = process.terminationReason == .uncaughtSignal && process.terminationStatus == SIGKILL
         let now = ProcessInfo.processInfo.systemUptime
         let delay: Double? = state.withLock { state in
             guard !state.isStopping else { return nil }
@@ -91,9 +94,13 @@ public final class Supervisor: Sendable {
             guard crashed else { return nil }
             let recent = (state.crashes[program.name] ?? []).filter { now - $0 < Self.calmSeconds } + [now]
             state.crashes[program.name] = recent
-            return recent.count > Self.mostRestarts ? nil : 0.05 * Double(1 << (recent.count - 1))
+            guard recent.count <= (wasKilled ? Self.mostRestarts.killed : Self.mostRestarts.crashed) else { return nil }
+            return min(Self.longestDelaySeconds, 0.05 * Double(1 << (recent.count - 1)))
         }
         guard let delay else {
+            if crashed, !state.withLock({ $0.isStopping }) {
+                logger.error("\(program.name) died again and again (now of signal \(process.terminationStatus)); given up")
+            }
             endings.yield(Ending(program: program.name, exitCode: crashed ? ExitStatus.internalError : process.terminationStatus))
             return
         }

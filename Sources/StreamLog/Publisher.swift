@@ -205,18 +205,21 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     public var isDone: Bool { logs.isEmpty }
     /// Logs of which something is remembered, were it only that they are finished.
     public var rememberedLogCount: Int { logs.count + finished.count }
-    /// Whether a required group has been sent all that there is of a session's track. What it still holds on to it
-    /// can only let go of with more to come.
+    /// Whether every required group that holds on to something of a session has been sent all that there is. They can only let
+    /// go of it with more to come. While one has not, it will make room by itself, or is away, and what waits for it must not grow.
     public func isStarving(session: String) -> Bool {
+        var isHeld = false
         for (track, names) in settings.requiredGroups {
             let ids = sessions[session]?.filter { $0.track == track } ?? []
-            for name in names where !ids.isEmpty {
+            for name in names {
                 let peers = groups[name]?.peers ?? []
-                let isSent = ids.allSatisfy { id in isRead(id, by: name) || peers.contains { members[$0]?.cursors[id] != nil && !hasMore(id, for: $0) } }
-                if isSent { return true }
+                for id in ids where !isRead(id, by: name) {
+                    guard peers.contains(where: { members[$0]?.cursors[id] != nil && !hasMore(id, for: $0) }) else { return false }
+                    isHeld = true
+                }
             }
         }
-        return false
+        return isHeld
     }
     /// Whether every required group has acknowledged all of a log before `next`.
     public func isAcknowledged(_ id: LogID, before next: UInt64) -> Bool { finished.contains(id) || required(id) >= next }

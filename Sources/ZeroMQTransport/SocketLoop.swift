@@ -21,6 +21,8 @@ public final class SocketLoop: @unchecked Sendable {
     private var receivers: [(Frames, Peer) -> Void] = []
     private var tickers: [(Double) -> Void] = []
     private let wakeUp: Int32
+    /// Open files whose locks say that endpoints are taken.
+    private var locks: [Int32] = []
     private let posted = Mutex<[@Sendable () -> Void]>([])
     private let stopping = Atomic<Bool>(false)
     private let finished = DispatchSemaphore(value: 0)
@@ -50,6 +52,7 @@ public final class SocketLoop: @unchecked Sendable {
 
     deinit {
         for socket in sockets where !started { zmq_close(socket) }
+        for lock in locks where !started { close(lock) }
         close(wakeUp)
         if !started { zmq_ctx_term(context) }
     }
@@ -62,6 +65,7 @@ public final class SocketLoop: @unchecked Sendable {
         _ endpoint: String, maximumMessageBytes: Int = 80 << 20, receive: @escaping (Frames, Peer) -> Void
     ) throws(TransportError) -> Int {
         try makeParentFolder(of: endpoint)
+        try claim(endpoint)
         let socket = try makeSocket(ZMQ_ROUTER)
         set(socket, ZMQ_ROUTER_MANDATORY, 1)
         set(socket, ZMQ_ROUTER_HANDOVER, 1)
@@ -75,6 +79,7 @@ public final class SocketLoop: @unchecked Sendable {
     /// Connects to a bound socket, now or whenever it comes up; returns the peer at the other end.
     public func connect(_ endpoint: String, receive: @escaping (Frames, Peer) -> Void) throws(TransportError) -> Peer {
         let socket = try makeSocket(ZMQ_DEALER)
+        set(socket, ZMQ_SNDHWM, Self.maximumUnsentMessages)  // heartbeats for a peer that is away for days
         set(socket, ZMQ_RECONNECT_IVL, 50)
         set(socket, ZMQ_RECONNECT_IVL_MAX, 500)
         guard zmq_connect(socket, endpoint) == 0 else { throw closing(socket, .last("connecting to \(endpoint)")) }
@@ -150,6 +155,7 @@ public final class SocketLoop: @unchecked Sendable {
         runPosted()
         for socket in sockets { zmq_close(socket) }
         zmq_ctx_term(context)
+        for lock in locks { close(lock) }
         receivers = []
         tickers = []
         finished.signal()
@@ -232,6 +238,21 @@ public final class SocketLoop: @unchecked Sendable {
         bound.append(isBound)
         receivers.append(receive)
         return sockets.count - 1
+    }
+
+    /// Binding to a path takes it from whoever had it, without a word to either: a lock beside it tells that it is taken. The system
+    /// lets go of it when the process ends, however it does.
+    private func claim(_ endpoint: String) throws(TransportError) {
+        guard endpoint.hasPrefix("ipc://"), !endpoint.hasPrefix("ipc://@") else { return }
+        let path = endpoint.dropFirst(6) + ".lock"
+        let descriptor = open(String(path), O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw TransportError(description: "cannot make \(path): \(String(cString: strerror(errno)))") }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw TransportError(
+                description: "\(endpoint) is in use by another process; end that one, or give this one another endpoint")
+        }
+        locks.append(descriptor)
     }
 
     private func makeParentFolder(of endpoint: String) throws(TransportError) {

@@ -73,7 +73,9 @@ struct Analyze: AsyncParsableCommand {
                     // Both must be done: the sink has written the files, and this process has seen the whole timeline.
                     if code == ExitStatus.done { code = await group.next() ?? ExitStatus.internalError }
                     group.cancelAll()
-                    return code == ExitStatus.done ? report.print() : code
+                    // What was finished before something went wrong is shown, too.
+                    let printed = report.print()
+                    return code == ExitStatus.done ? printed : code
                 }
             }, stop: pipeline.stop)
     }
@@ -92,7 +94,7 @@ struct Analyze: AsyncParsableCommand {
         return [
             ("fusion-node", ["--journal", folder + "/journal.sqlite", "--baseline", baseline.rawValue]),
             ("sink", files),
-            ("demuxer", ["--jobs", String(jobs)] + about + SessionName.unique(inputs).flatMap { ["--session", $0] } + ["--"] + inputs),
+            ("demuxer", ["--jobs", String(jobs), "--keep-session-names"] + about + SessionName.unique(inputs).flatMap { ["--session", $0] } + ["--"] + inputs),
             ("face-node", network(faceModel, hasInt8: faceModel == nil)),
             ("rppg-node", network(pulseModel)),
             ("audio-node", network(voiceModel, hasInt8: voiceModel == nil) + (gate.map { ["--gate", $0] } ?? [])),
@@ -123,6 +125,7 @@ final class PrivatePipeline: Sendable {
 
     init(_ programs: (_ folder: String) -> [Supervisor.Program]) throws {
         let base = NodeOptions.environment("TMPDIR", "/tmp")
+        Self.removeLeftovers(in: base)
         folder = base + "/adreact-\(getpid())-\(UInt32.random(in: .min ... .max))"
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -153,6 +156,18 @@ final class PrivatePipeline: Sendable {
     func sinkFinished() async -> Int32 {
         for await ending in supervisor.ended { return ending.exitCode }
         return ExitStatus.internalError
+    }
+
+    /// What runs left that were ended at once: nothing of a person stays behind for longer than until the next run.
+    private static func removeLeftovers(in base: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: base)) ?? [] {
+            let parts = name.split(separator: "-")
+            guard parts.count == 3, parts[0] == "adreact", let process = Int32(parts[1]), UInt32(parts[2]) != nil else { continue }
+            var status = stat()
+            let path = base + "/" + name
+            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == getuid() else { continue }
+            if kill(process, 0) != 0, errno == ESRCH { try? FileManager.default.removeItem(atPath: path) }
+        }
     }
 
     @Sendable func stop() {

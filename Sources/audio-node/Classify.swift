@@ -49,7 +49,7 @@ struct Classify: AsyncParsableCommand {
         }
         let personal = samePerson && baseline == .on ? first.map(PersonalBaseline.init) : nil
         if samePerson, baseline == .on, personal == nil {
-            StandardError.line("audio-node: \(folder.path) has no personal baseline: --same-person changes nothing")
+            StandardStreams.tell("audio-node: \(folder.path) has no personal baseline: --same-person changes nothing")
         }
         let queue = FileQueue(count: files.count)
         let output = OrderedOutput(files: files, personal: personal)
@@ -59,13 +59,13 @@ struct Classify: AsyncParsableCommand {
                     let analysis = ClipAnalysis(
                         classifier: try NetworkClassifier(folder: folder, precision: voice.precision), gate: try voice.gateMethod(), acceptsShortSpeech: true)
                     while let position = queue.next() {
-                        output.put(Self.outcome(of: files[position], analysis), at: position)
+                        try output.put(Self.outcome(of: files[position], analysis), at: position)
                     }
                 }
             }
             try await group.waitForAll()
         }
-        output.finish()
+        try output.finish()
         if output.exitCode != 0 { throw ExitCode(output.exitCode) }
     }
 
@@ -122,16 +122,16 @@ private final class OrderedOutput: Sendable {
     /// 0, or the highest code of the files that failed.
     var exitCode: Int32 { state.withLock { $0.exitCode } }
 
-    func put(_ outcome: Outcome, at position: Int) {
-        state.withLock { state in
+    func put(_ outcome: Outcome, at position: Int) throws {
+        try state.withLock { state in
             state.early[position] = outcome
-            if personal == nil { printReady(&state, person: nil) }
+            if personal == nil { try printReady(&state, person: nil) }
         }
     }
 
     /// All files are there.
-    func finish() {
-        state.withLock { state in
+    func finish() throws {
+        try state.withLock { state in
             var person = PersonalMean()
             for position in files.indices {
                 guard let windows = state.early[position]?.windows else { continue }
@@ -142,18 +142,18 @@ private final class OrderedOutput: Sendable {
                         relativeLogits: relative, startNanoseconds: speech.startNanoseconds, endNanoseconds: speech.endNanoseconds)
                 }
             }
-            printReady(&state, person: person)
+            try printReady(&state, person: person)
         }
     }
 
-    private func printReady(_ state: inout State, person: PersonalMean?) {
+    private func printReady(_ state: inout State, person: PersonalMean?) throws {
         while let next = state.early.removeValue(forKey: state.printed) {
             if let windows = next.windows {
                 let line = ClassifiedFile(files[state.printed], windows, personal: personal, person: person)
-                FileHandle.standardOutput.write(Data((line.json + "\n").utf8))
+                try StandardStreams.print(Data(line.json.utf8))
             }
             if let problem = next.problem {
-                StandardError.line("audio-node: \(problem)")
+                StandardStreams.tell("audio-node: \(problem)")
                 state.exitCode = max(state.exitCode, problem.exitCode)
             }
             state.printed += 1

@@ -73,10 +73,10 @@ struct Features: AsyncParsableCommand {
             } catch {
                 let failure = SessionFailure(error, input: path)
                 exitCode = max(exitCode, failure.exitCode)
-                StandardError.line("audio-node: \(failure)")
+                StandardStreams.tell("audio-node: \(failure)")
             }
             if position % 100 == 99 || position == paths.count - 1 {
-                StandardError.line("\(position + 1) of \(paths.count) files, \(images.rowCount) windows")
+                StandardStreams.tell("\(position + 1) of \(paths.count) files, \(images.rowCount) windows")
             }
         }
         try images.close()

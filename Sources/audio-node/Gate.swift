@@ -40,7 +40,7 @@ struct Gate: AsyncParsableCommand {
             } catch {
                 let failure = SessionFailure(error, input: path)
                 exitCode = max(exitCode, failure.exitCode)
-                StandardError.line("audio-node: \(failure)")
+                StandardStreams.tell("audio-node: \(failure)")
             }
         }
         if exitCode != ExitStatus.done { throw ExitCode(exitCode) }

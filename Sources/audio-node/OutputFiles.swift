@@ -15,7 +15,3 @@ final class LineWriter {
         try file.write(contentsOf: try encoder.encode(line) + Data("\n".utf8))
     }
 }
-
-enum StandardError {
-    static func line(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
-}

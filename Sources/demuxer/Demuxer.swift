@@ -1,6 +1,7 @@
 import ArgumentParser
 import CAVDevice
 import Foundation
+import Logging
 import MediaKit
 import NodeKit
 
@@ -13,7 +14,7 @@ struct Demuxer: AsyncParsableCommand {
 
     @Argument(help: "Files, URLs, cameras (/dev/video0), or - for standard input.")
     var inputs: [String] = []
-    @Option(help: "Inputs read at once.")
+    @Option(help: "Files read at once. Whatever cannot wait (cameras, streams, pipes) is read at once in any case.")
     var jobs = 2
     @Option(help: "Viewer, as it shall travel with the sessions.")
     var viewer = ""
@@ -23,6 +24,8 @@ struct Demuxer: AsyncParsableCommand {
     var consent = ""
     @Option(help: "Name of the first, second ... input's session.")
     var session: [String] = []
+    @Flag(help: .hidden)  // of `adreact analyze`, which waits for sessions of these very names
+    var keepSessionNames = false
     @Flag(help: "Play recordings at their own pace, as if they were live: nothing waits for a slow reader.")
     var realtime = false
     @Option(help: "How long a live source that was lost is looked for, in seconds.")
@@ -37,19 +40,23 @@ struct Demuxer: AsyncParsableCommand {
         guard session.isEmpty || session.count == inputs.count, Set(session).count == session.count else {
             throw ValidationError("--session names every input, each with a name of its own, or none.")
         }
+        for name in session where !(1...SessionName.longestBytes).contains(name.utf8.count) {
+            throw ValidationError("--session must have 1 to \(SessionName.longestBytes) bytes, not \(name.utf8.count).")
+        }
     }
 
     func run() async throws {
         let logger = options.logger("demuxer")
         avdevice_register_all()  // cameras: here and not in Media, for all programs would load a hundred libraries with it
         var settings = DemuxService.Settings(mediaEndpoint: options.mediaEndpoint)
-        settings.jobs = jobs
+        settings.jobs = max(jobs, inputs.count { !SessionName.isRepeatable($0) })
         settings.realtime = realtime
         settings.reconnectSeconds = reconnectSeconds
         settings.viewerID = viewer
         settings.advertID = advert
         settings.consent = consent
-        let named = zip(inputs, session.isEmpty ? SessionName.identified(inputs, start: Date()) : session).map(DemuxService.Input.init)
+        let names = try session.isEmpty ? SessionName.identified(inputs, start: Date()) : unusedNames(logger)
+        let named = zip(inputs, names).map(DemuxService.Input.init)
         let service = try NodeProcess.opening {
             try DemuxService(settings, inputs: named, instance: NodeOptions.instance("demuxer"), logger: logger)
         }
@@ -62,6 +69,27 @@ struct Demuxer: AsyncParsableCommand {
                 }, stop: service.stop)
         } else {
             try await NodeProcess.runUntilStopped(stop: service.stop)
+        }
+    }
+
+    /// The names of `--session`; another one where a source that cannot be read again had this one before.
+    private func unusedNames(_ logger: Logger) throws -> [String] {
+        try NodeProcess.opening {
+            let used = UsedSessions(runDirectory: options.runDirectory)
+            return try zip(inputs, session).map { input, name in
+                guard !SessionName.isRepeatable(input) else { return name }
+                if keepSessionNames {
+                    guard try used.claim(name) else {
+                        throw SessionFailure(
+                            exitCode: ExitStatus.internalError,
+                            "\(SessionName.publicName(of: input)): its demuxer died, and it cannot be read again from its start; give it once more")
+                    }
+                    return name
+                }
+                let free = try used.claimOneLike(name)
+                if free != name { logger.warning("session \(name) has been; what comes now is another one: \(free)") }
+                return free
+            }
         }
     }
 }

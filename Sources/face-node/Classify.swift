@@ -40,11 +40,11 @@ struct Classify: ParsableCommand {
         for image in images {
             let judgement = judge.judgement(of: image)
             if let failure = judgement.exitCode {
-                FileHandle.standardError.write(Data("face-node: \(judgement.message ?? image)\n".utf8))
+                StandardStreams.tell("face-node: \(judgement.message ?? image)")
                 // A missing file outweighs a bad one: it is what the user can mend at once.
                 exitCode = exitCode == .noInput ? exitCode : failure
             }
-            FileHandle.standardOutput.write(try encoder.encode(judgement.line) + Data("\n".utf8))
+            try StandardStreams.print(try encoder.encode(judgement.line))
         }
         if exitCode != .success { throw exitCode }
     }
@@ -74,7 +74,7 @@ struct FaceDetectorOptions: ParsableArguments {
         do {
             return try body()
         } catch {
-            FileHandle.standardError.write(Data("face-node: \(error)\n".utf8))
+            StandardStreams.tell("face-node: \(error)")
             throw ExitCode.unavailable
         }
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Face
 import Foundation
 import Media
+import NodeKit
 
 /// `face-node crop`: the picture that the network is shown of each face, for training.
 struct Crop: ParsableCommand {
@@ -49,8 +50,8 @@ struct Crop: ParsableCommand {
                 line.error = "\(error)"
                 exitCode = exitCode == .noInput ? exitCode : ExitCode(error, input: image)
             }
-            if let error = line.error { FileHandle.standardError.write(Data("face-node: \(image): \(error)\n".utf8)) }
-            FileHandle.standardOutput.write(try encoder.encode(line) + Data("\n".utf8))
+            if let error = line.error { StandardStreams.tell("face-node: \(image): \(error)") }
+            try StandardStreams.print(try encoder.encode(line))
         }
         if exitCode != .success { throw exitCode }
     }

@@ -38,10 +38,10 @@ struct Detect: ParsableCommand {
                 try watch(video, finder, reference, into: &line)
             } catch {
                 line.error = "\(error)"
-                FileHandle.standardError.write(Data("face-node: \(error)\n".utf8))
+                StandardStreams.tell("face-node: \(error)")
                 exitCode = exitCode == .noInput ? exitCode : ExitCode(error, input: video)
             }
-            FileHandle.standardOutput.write(try encoder.encode(line) + Data("\n".utf8))
+            try StandardStreams.print(try encoder.encode(line))
         }
         if exitCode != .success { throw exitCode }
     }

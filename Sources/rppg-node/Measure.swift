@@ -50,7 +50,7 @@ struct Measure: ParsableCommand {
         let meters = try meters()
         var failure: ExitCode?
         func report(_ problem: InputProblem, _ input: Input) {
-            FileHandle.standardError.write(Data("\(input.path): \(problem.detail)\n".utf8))
+            StandardStreams.tell("\(input.path): \(problem.detail)")
             failure = failure ?? problem.exitCode
         }
         for input in tables.map(Input.table) + videos.map(Input.video) {

@@ -108,6 +108,16 @@ import Wire
         expectRefused(path, because: "version 2")
     }
 
+    @Test func noOtherUserCanReadIt() throws {
+        let folder = NSTemporaryDirectory() + "/adreact-journal-\(UInt64.random(in: .min ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        _ = try EvidenceJournal(path: folder + "/journal.sqlite")
+        for path in [folder] + (try FileManager.default.contentsOfDirectory(atPath: folder)).map({ folder + "/" + $0 }) {
+            let mode = try #require(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
+            #expect(mode & 0o077 == 0, "\(path) has mode \(String(mode, radix: 8))")
+        }
+    }
+
     @Test func aJournalThatIsInUse() throws {
         let folder = try Folder()
         let first = try EvidenceJournal(path: folder.path + "/journal")

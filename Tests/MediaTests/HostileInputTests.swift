@@ -34,6 +34,27 @@ struct HostileInputTests {
         }
     }
 
+    @Test("A packet of sound that claims to last for months")
+    func absurdDuration() throws {
+        func element(_ id: [UInt8], _ content: [UInt8]) -> [UInt8] {
+            id + [0x10 | UInt8(content.count >> 24 & 15), UInt8(content.count >> 16 & 255), UInt8(content.count >> 8 & 255), UInt8(content.count & 255)] + content
+        }
+        func number(_ value: UInt64) -> [UInt8] { withUnsafeBytes(of: value.bigEndian, Array.init) }
+        let head = element([0x1A, 0x45, 0xDF, 0xA3], element([0x42, 0x82], Array("matroska".utf8)))
+        let sound = element([0xB5], number((2e9).bitPattern)) + element([0x9F], [1]) + element([0x62, 0x64], [16])
+        let track = element([0xD7], [1]) + element([0x73, 0xC5], [1]) + element([0x83], [2]) + element([0x86], Array("A_PCM/INT/LIT".utf8)) + element([0xE1], sound)
+        let blocks = (0..<40).flatMap { index in
+            element([0xA0], element([0xA1], [0x81, 0, UInt8(index), 0] + [UInt8](repeating: 7, count: 600)) + element([0x9B], number(5_000_000_000_000)))
+        }
+        let file = head + element([0x18, 0x53, 0x80, 0x67], element([0x16, 0x54, 0xAE, 0x6B], element([0xAE], track))
+            + element([0x1F, 0x43, 0xB6, 0x75], element([0xE7], [0]) + blocks))
+        let folder = try ClipFolder()
+        let demultiplexer = try Demultiplexer(input: try folder.write("months.mkv", file))
+        var count = 0
+        while try demultiplexer.next() != nil { count += 1 }
+        #expect(count > 0)
+    }
+
     @Test("Random bytes, whatever their name", arguments: ["mp4", "mp3", "ts", "h264", "mkv", "avi", "bin"])
     func randomBytes(ending: String) throws {
         let folder = try ClipFolder()

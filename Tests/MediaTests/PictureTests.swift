@@ -132,6 +132,23 @@ struct PictureTests {
         }
     }
 
+    @Test("Pixels that are not square are made so", arguments: [(0, "scale=128:96"), (90, "scale=96:128")])
+    func anamorphic(degrees: Int, scaled: String) throws {
+        let folder = try ClipFolder()
+        let plain = try folder.make(
+            "plain.mp4", "-f lavfi -i testsrc2=size=96x96:duration=0.2 -vf eq=saturation=0.3,setsar=4/3 -c:v libx264 -qp 4 -pix_fmt yuv444p")
+        let path = try folder.make("turned.mp4", "-i \(plain) -c copy -metadata:s:v:0 rotate=\(degrees)")
+        let reference = try RGBImage(contentsOf: try folder.make("reference.png", "-i \(path) -frames:v 1 -vf \(scaled):flags=bilinear"))
+        let frame = try firstFrame(path)
+        #expect((frame.width, frame.height) == (reference.width, reference.height))
+        let upright = try whole(frame)
+        let difference = zip(upright.pixels, reference.pixels).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
+        #expect(Double(difference) / Double(upright.pixels.count) < 4)
+        let corner: [(x: Double, y: Double)] = [(8, 0), (48, 0), (48, 60), (8, 60)]
+        let mean = try frame.meanColour(over: [corner]), expected = try reference.meanColour(over: [corner])
+        #expect(abs(mean.red - expected.red) < 4 && abs(mean.green - expected.green) < 4 && abs(mean.blue - expected.blue) < 4)
+    }
+
     @Test("A picture that was filmed sideways is upright", arguments: [0, 90, 180, 270])
     func rotation(degrees: Int) throws {
         let folder = try ClipFolder()

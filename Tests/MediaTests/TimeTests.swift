@@ -111,6 +111,25 @@ struct TimeTests {
         #expect(block.samples.allSatisfy { abs($0 - 0.1) < 1e-6 })
     }
 
+    @Test("A track most of which cannot be decoded is told; single damaged packets are not", arguments: [TrackKind.audio, .video])
+    func undecodableTrack(kind: TrackKind) throws {
+        let folder = try ClipFolder()
+        let path = try folder.make("a.mkv", "-f lavfi -i testsrc2=size=64x64:rate=25:duration=2 -f lavfi -i sine=duration=2 -c:v libx264 -g 10 -c:a flac")
+        let (description, all) = try packets(path)
+        func problem(damaging isDamaged: (UInt64) -> Bool) throws -> String? {
+            let video = try VideoDecoder(try #require(description.video)), audio = try AudioDecoder(try #require(description.audio))
+            for var packet in all where packet.track == kind {
+                if isDamaged(packet.index) { packet.payload = [UInt8](repeating: 0, count: packet.payload.count) }
+                if kind == .video { _ = try video.decode(packet) } else { _ = try audio.decode(packet) }
+            }
+            if kind == .video { _ = try video.finish() } else { _ = audio.finish() }
+            return (kind == .video ? video.tally : audio.tally).problem(of: kind)
+        }
+        #expect(try problem { _ in false } == nil)
+        #expect(try problem { $0 % 10 == 9 } == nil)
+        #expect(try problem { _ in true }?.contains("packets of \(kind.rawValue) cannot be decoded") == true)
+    }
+
     @Test("A damaged packet is counted and leaves the rest as it was")
     func damagedPacket() throws {
         let folder = try ClipFolder()

@@ -34,6 +34,31 @@ import Testing
         let second = SessionName.identified(inputs, start: Date(timeIntervalSince1970: 1))
         #expect(first[0] == "stdin-19700101T000000Z" && first[1] == "live-19700101T000000Z")
         #expect(Array(zip(first, second).map(==)) == [false, false, true])
+        #expect(Set(SessionName.identified(["rtsp://a/stream", "rtsp://b/stream", #filePath, #filePath], start: Date())).count == 4)
+    }
+
+    @Test func aPipeIsLeftToWhoReadsIt() throws {
+        let path = NSTemporaryDirectory() + "/adreact-pipe-\(UInt32.random(in: .min ... .max))"
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        #expect(SessionName.identified([path], start: Date(timeIntervalSince1970: 0))[0].hasSuffix("-19700101T000000Z"))
+        #expect(!SessionName.isRepeatable(path))
+    }
+
+    @Test(arguments: [
+        (#filePath, true), ("https://host/clip.mp4", true), ("-", false), ("/dev/null", false), ("rtmp://127.0.0.1/live?listen", false),
+        ("http://127.0.0.1:1/x?listen", false), ("https://host/live.m3u8", false), ("udp://127.0.0.1:1", false),
+    ]) func whatCanBeReadAgain(input: String, can: Bool) {
+        #expect(SessionName.isRepeatable(input) == can)
+    }
+
+    @Test func aSourceThatCannotBeReadAgainNeverHasItsNameTwice() throws {
+        let folder = NSTemporaryDirectory() + "/adreact-used-\(UInt32.random(in: .min ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let names = try (0..<3).map { _ in try UsedSessions(runDirectory: folder).claimOneLike("../viewer") }
+        #expect(names == ["../viewer", "../viewer-2", "../viewer-3"])
+        #expect(try !UsedSessions(runDirectory: folder).claim("../viewer-3"))
+        #expect(throws: SessionFailure.self) { try UsedSessions(runDirectory: "/proc/nowhere").claim("x") }
     }
 
     @Test func secretsOfAnAddressDoNotTravel() {

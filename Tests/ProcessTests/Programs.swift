@@ -33,7 +33,8 @@ final class RunningProgram: @unchecked Sendable {
         process.executableURL = URL(fileURLWithPath: program.hasPrefix("/") ? program : Programs.path(program))
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: Programs.project)
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["ADREACT_RUN_DIRECTORY": folder.path + "/run"]) { $1 }.merging(environment) { $1 }
         for (path, set) in [(output, { self.process.standardOutput = $0 }), (errors, { self.process.standardError = $0 })] as [(String, (FileHandle) -> Void)] {
             try Data().write(to: URL(fileURLWithPath: path))
             set(try #require(FileHandle(forWritingAtPath: path)))

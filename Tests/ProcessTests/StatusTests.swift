@@ -79,4 +79,15 @@ import Testing
         #expect(program.standardError.contains("MEDIA") && program.standardError.contains("TIMELINE"))
         #expect(program.standardOutput.isEmpty)
     }
+
+    /// An error is reported by its exit code, too, where its message cannot be written; a result that cannot be is an error.
+    @Test(arguments: [
+        ("adreact status --wait 0.1 2>/dev/full", 69), ("adreact status --wait 0.1 2>&-", 69), ("audio-node gate /nowhere.wav 2>/dev/full", 66),
+        ("rppg-node measure /nowhere.mp4 2>/dev/full", 66),
+    ]) func streamsThatCannotBeWrittenAreNoCrash(command: String, code: Int32) throws {
+        let folder = try TemporaryFolder()
+        let endpoints = Dictionary(uniqueKeysWithValues: ["MEDIA", "EVIDENCE", "TIMELINE"].map { ("ADREACT_\($0)_ENDPOINT", "ipc://\(folder.path)/\($0)") })
+        let program = try RunningProgram("/bin/sh", ["-c", "exec '\(Programs.folder)'/" + command], environment: endpoints, in: folder)
+        #expect(program.wait(seconds: 20) == code)
+    }
 }

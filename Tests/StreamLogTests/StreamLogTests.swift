@@ -118,6 +118,25 @@ import Testing
         #expect(publisher.isDone)
     }
 
+    @Test func readersStarveOnlyWhenNoneOfThemHasMoreToRead() {
+        var publisher = Pub(instance: "p", settings: .init(requiredGroups: ["video": ["face"], "audio": ["voice"]]))
+        let sound = LogID(session: "s", track: "audio")
+        for log in [log, sound] { _ = publisher.open(log, info: Note(text: "")) }
+        for number in 0..<5 { _ = publisher.append(log, sequence: UInt64(number), Note(text: "123456")) }
+        _ = publisher.append(sound, sequence: 0, Note(text: "1"))
+        _ = publisher.receive(.subscribe(Subscription(group: "voice", member: "v", sharing: .everything, tracks: ["audio"], creditBytes: 1000)), from: "v", now: 0)
+        #expect(!publisher.isStarving(session: "s"), "the group for pictures is away")
+        _ = publisher.receive(subscription("face", "f", credit: 30), from: "f", now: 0)
+        #expect(!publisher.isStarving(session: "s"), "it has been sent two pictures of five")
+        _ = publisher.receive(.credit(bytes: 1000), from: "f", now: 0)
+        #expect(publisher.isStarving(session: "s"))
+        for (log, peer) in [(log, "f"), (sound, "v")] {
+            _ = publisher.close(log, end: Note(text: ""))
+            _ = publisher.receive(.acknowledge(log, next: 6, resend: false), from: peer, now: 0)
+        }
+        #expect(!publisher.isStarving(session: "s"), "everything was read")
+    }
+
     @Test func whatAMemberHasBegunIsNotTakenFromIt() {
         var publisher = Pub(instance: "p", settings: .init(requiredGroups: ["video": ["face"]], livenessSeconds: 3))
         _ = publisher.receive(subscription("face", "f"), from: "f", now: 0)

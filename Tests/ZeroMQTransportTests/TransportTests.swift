@@ -16,6 +16,17 @@ import ZeroMQTransport
         WireMessage(Envelope(.data, log, sequence: sequence), body: Array(text.utf8))
     }
 
+    @Test func anEndpointBelongsToOneProcess() throws {
+        let endpoint = endpoint()
+        let first = try SocketLoop()
+        _ = try first.bind(endpoint) { _, _ in }
+        let second = try SocketLoop()
+        #expect { _ = try second.bind(endpoint) { _, _ in } } throws: { "\($0)".contains("\(endpoint) is in use") }
+        first.start()
+        first.stop()
+        _ = try second.bind(endpoint) { _, _ in }
+    }
+
     /// What a reader got, from its loop's thread to the test's.
     private final class Received: @unchecked Sendable {
         private let condition = NSCondition()

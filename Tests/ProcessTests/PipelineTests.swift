@@ -74,6 +74,25 @@ import Testing
         for line in lines { #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) } }
     }
 
+    /// Two recordings in a row, the second of which begins before the first has ended.
+    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"), arguments: ["face-node", "rppg-node"])
+    func aClockThatStepsBackCostsNothingButTheStep(node: String) throws {
+        let folder = try TemporaryFolder()
+        var joined = Data()
+        for (name, times) in [("a", ["-t", "12"]), ("b", ["-ss", "12", "-t", "8", "-output_ts_offset", "9"])] {
+            let path = folder.path + "/\(name).ts"
+            let encoding = try RunningProgram(
+                "/usr/bin/ffmpeg", ["-v", "error", "-i", Programs.clips + "/pulse-face-30s.mp4"] + times + ["-an", "-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-muxdelay", "0", path],
+                in: folder)
+            #expect(encoding.wait(seconds: 60) == 0, "\(encoding.standardError)")
+            joined += try Data(contentsOf: URL(filePath: path))
+        }
+        try joined.write(to: URL(filePath: folder.path + "/joined.ts"))
+        let program = try RunningProgram(node, ["--input", folder.path + "/joined.ts"], in: folder)
+        #expect(program.wait(seconds: 120) == 0, "\(program.standardError)")
+        #expect(program.standardOutput.split(separator: "\n").count >= (node == "rppg-node" ? 16 : 400))
+    }
+
     @Test(arguments: ["audio-node", "face-node", "rppg-node"]) func aMissingModelIsSaid(node: String) throws {
         let folder = try TemporaryFolder()
         let program = try RunningProgram(node, ["--model", "/nowhere/model"], in: folder)

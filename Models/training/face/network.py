@@ -130,7 +130,7 @@ def fold(emotion_logits):
 class FaceNetwork(nn.Module):
     """Pictures to eight FER+ logits and, folded from them, three class logits; both divided by one temperature."""
 
-    def __init__(self, dropout=0.3, depth_drop_rate=0.1):
+    def __init__(self, dropout=0.15, depth_drop_rate=0.05):
         super().__init__()
         self.backbone = EfficientNetLite0(depth_drop_rate)
         self.dropout = nn.Dropout(dropout)

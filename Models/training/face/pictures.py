@@ -117,35 +117,61 @@ def standardised(images):
     return ((batch - MEAN) / STANDARD_DEVIATION)[:, None]
 
 
+# So many training pictures are shown nearly as they are: the network must know faces, not only damaged ones. (Changed strongly all of
+# them, it had not even learnt its training pictures: 0.88 of them right, 0.863 of FER+ valid.)
+SLIGHTLY_CHANGED_SHARE = 0.5
+
+
 def augmented(image, size, random):
     """One training picture: what a webcam and a face detector would have made of this face. uint8 -> float32 0-255."""
     image = image.astype(np.float32)
+    return slightly_changed(image, size, random) if random.random() < SLIGHTLY_CHANGED_SHARE else strongly_changed(image, size, random)
+
+
+def turned(degrees, mirror):
+    angle = np.deg2rad(degrees)
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([mirror, 1.0])
+
+
+def framed(image, size, matrix, shift, border):
+    """The picture under a linear map about its centre, which is then shifted by a share of the size."""
+    centre = (image.shape[0] - 1) / 2
+    offset = (size - 1) / 2 + shift * size - matrix @ np.array([centre, centre])
+    return cv2.warpAffine(
+        image, np.column_stack([matrix, offset]).astype(np.float32), (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def with_contrast(image, contrast, brightness):
+    mean = image.mean()
+    return (image - mean) * contrast + mean + brightness
+
+
+def slightly_changed(image, size, random):
+    degrees, scale = random.normal(0, 4), size / image.shape[0] * np.exp(random.normal(0.0, 0.05))
+    mirror = -1.0 if random.random() < 0.5 else 1.0
+    image = framed(image, size, scale * turned(degrees, mirror), random.normal(0, 0.02, 2), cv2.BORDER_REPLICATE)
+    return np.clip(with_contrast(image, np.exp(random.normal(0, 0.1)), random.normal(0, 10)), 0, 255)
+
+
+def strongly_changed(image, size, random):
     if image.shape[0] > 48 and random.random() < 0.7:  # sharp pictures are few: show them mostly at FER's resolution
         image = upright(image, int(random.integers(40, 97)))
     elif image.shape[0] == 48 and random.random() < 0.25:  # a small or distant face
         image = upright(image, int(random.integers(24, 44)))
 
     # Framing: flip, rotate, scale, shift, a little shear; black outside the picture as in the node, or the edge drawn out.
-    source = image.shape[0]
-    centre = (source - 1) / 2
-    angle = np.deg2rad(random.normal(0, 7))
-    scale = size / source * np.exp(random.normal(0.0, 0.10))
+    degrees = random.normal(0, 7)
+    scale = size / image.shape[0] * np.exp(random.normal(0.0, 0.10))
     aspect = np.exp(random.normal(0, 0.04))
     mirror = -1.0 if random.random() < 0.5 else 1.0
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shape = np.array([[scale * aspect * mirror, random.normal(0, 0.03) * scale], [0, scale / aspect]])
-    matrix = turn @ shape
-    shift = (size - 1) / 2 + random.normal(0, 0.04, 2) * size - matrix @ np.array([centre, centre])
+    shift = random.normal(0, 0.04, 2)
     border = cv2.BORDER_CONSTANT if random.random() < 0.3 else cv2.BORDER_REPLICATE
-    image = cv2.warpAffine(
-        image, np.column_stack([matrix, shift]).astype(np.float32), (size, size), flags=cv2.INTER_LINEAR, borderMode=border
-    )
+    image = framed(image, size, turned(degrees, 1.0) @ shape, shift, border)
 
     # Light: contrast, brightness, gamma, and a lamp from one side.
     if random.random() < 0.8:
-        contrast = np.exp(random.normal(0, 0.25))
-        mean = image.mean()
-        image = (image - mean) * contrast + mean + random.normal(0, 25)
+        image = with_contrast(image, np.exp(random.normal(0, 0.25)), random.normal(0, 25))
     if random.random() < 0.3:
         ramp = np.linspace(-1, 1, size, dtype=np.float32)
         direction = random.uniform(0, 2 * np.pi)

@@ -15,6 +15,8 @@ import ZeroMQTransport
 public final class DemuxService: @unchecked Sendable {
     public struct Settings: Sendable {
         public var mediaEndpoint: String
+        /// Folder for notes of what reading crashed at.
+        public var runDirectory: String
         /// Inputs read at once.
         public var jobs = 2
         /// Packets kept in memory for one session until every node has done with them, in bytes.
@@ -33,7 +35,10 @@ public final class DemuxService: @unchecked Sendable {
         public var advertID = ""
         public var consent = ""
 
-        public init(mediaEndpoint: String) { self.mediaEndpoint = mediaEndpoint }
+        public init(mediaEndpoint: String, runDirectory: String) {
+            self.mediaEndpoint = mediaEndpoint
+            self.runDirectory = runDirectory
+        }
     }
 
     /// One thing to read, and what its session is called.
@@ -52,6 +57,10 @@ public final class DemuxService: @unchecked Sendable {
     private let logger: Logger
     private let loop: SocketLoop
     private let media: PublishingEnd
+    /// Of each thread that reads.
+    private let notes: [CrashNotes]
+    /// So many crashes at one input, and it is not tried again: fewer than end the demuxer's restarts.
+    private static let mostCrashes = 2
     private let waiting: Mutex<[Input]>
     private let budgets = Mutex<[String: ByteBudget]>([:])
     private let sources = Mutex<[String: Interruption]>([:])
@@ -82,6 +91,9 @@ public final class DemuxService: @unchecked Sendable {
         self.logger = logger
         self.clock = clock
         waiting = Mutex(inputs)
+        notes = try (0..<max(1, settings.jobs)).map { number in
+            try CrashNotes(folder: settings.runDirectory, node: "demuxer", instance: "\(instance)-\(number)", scope: .thread)
+        }
         loop = try SocketLoop()
         let rejections = Rejections(logger)
         media = try PublishingEnd(
@@ -107,13 +119,13 @@ public final class DemuxService: @unchecked Sendable {
 
     public func start() {
         loop.start()
-        for number in 0..<max(1, settings.jobs) {
+        for number in notes.indices {
             readers.enter()
             let thread = Thread { [self] in
-                while let input = next() { read(input) }
+                Thread.current.name = "read-\(number)"  // before its start, the system would not be told
+                while let input = next() { read(input, notes[number]) }
                 readers.leave()
             }
-            thread.name = "read-\(number)"
             thread.stackSize = 4 << 20
             thread.start()
         }
@@ -194,7 +206,10 @@ public final class DemuxService: @unchecked Sendable {
         case failed(SessionFailure)
     }
 
-    private func read(_ input: Input) {
+    private func read(_ input: Input, _ notes: CrashNotes) {
+        notes.working(on: LogID(session: input.session, track: "input"), sequence: 0)
+        defer { notes.rest() }
+        let crashCount = notes.crashes(at: input.session).count
         var reading = Reading(
             input: input,
             session: .with {
@@ -206,7 +221,12 @@ public final class DemuxService: @unchecked Sendable {
             })
         for track in TrackKind.allCases { reading.cutters[track] = SegmentCutter(track: track) }
         var ending = Ending.over
-        while true {
+        if crashCount >= Self.mostCrashes {
+            ending = .failed(SessionFailure(
+                exitCode: ExitStatus.internalError,
+                "\(reading.session.sourceName): demuxer crashed \(crashCount) times; given up. Please report it with this recording"))
+        }
+        while crashCount < Self.mostCrashes {
             let isFirst = !reading.wasOpened
             reading.isDelivering = false
             let connectionEnding: Ending

@@ -8,8 +8,17 @@ import Synchronization
 /// own crashes count (an illegal instruction, a bad address, an abort), which its signal handler marks; being killed from
 /// outside says nothing about the work.
 ///
-/// One thread at a time.
+/// One thread at a time. Where several threads work on different things, each has notes of its own, and a crash is marked in those of
+/// the thread that crashes.
 public final class CrashNotes {
+    /// Which threads' crashes are marked.
+    public enum Scope: Sendable {
+        /// Those that have no notes of their own: a node's, or of the libraries that it uses.
+        case process
+        /// The one that calls `working`.
+        case thread
+    }
+
     /// A crash of an earlier life.
     public struct Crash: Sendable, Equatable {
         public let log: LogID
@@ -27,6 +36,7 @@ public final class CrashNotes {
     private let descriptor: Int32
     private let path: String
     private let page: UnsafeMutableRawPointer
+    private let scope: Scope
 
     private enum Layout {
         static let size = 4096
@@ -41,7 +51,7 @@ public final class CrashNotes {
     ///   - node: what all lives of the node are called.
     ///   - instance: a name that no other life has.
     /// - Throws: `SessionFailure` where the folder cannot be written.
-    public init(folder: String, node: String, instance: String) throws {
+    public init(folder: String, node: String, instance: String, scope: Scope = .process) throws {
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -56,11 +66,13 @@ public final class CrashNotes {
             let page = mmap(nil, Layout.size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), page != MAP_FAILED
         else { throw Self.failure(path, String(cString: strerror(errno))) }
         self.page = page
-        Self.markCrashes(at: page)
+        self.scope = scope
+        if scope == .process { Self.processPage.store(UInt(bitPattern: page), ordering: .sequentiallyConsistent) }
+        Self.markCrashes()
     }
 
     deinit {
-        Self.crashMark.store(0, ordering: .sequentiallyConsistent)
+        if scope == .process { Self.processPage.store(0, ordering: .sequentiallyConsistent) }
         munmap(page, Layout.size)
         close(descriptor)
         unlink(path)
@@ -71,6 +83,7 @@ public final class CrashNotes {
 
     /// From now on this entry is being worked on.
     public func working(on log: LogID, sequence: UInt64) {
+        if scope == .thread { pthread_setspecific(Self.threadPage, page) }
         page.storeBytes(of: sequence, toByteOffset: Layout.sequence, as: UInt64.self)
         let text = Array("\(log.segment)/\(log.track)/\(log.session)".utf8.prefix(Layout.size - Layout.text))
         (page + Layout.text).copyMemory(from: text, byteCount: text.count)
@@ -79,6 +92,7 @@ public final class CrashNotes {
 
     /// Nothing is being worked on.
     public func rest() {
+        if scope == .thread { pthread_setspecific(Self.threadPage, nil) }
         page.storeBytes(of: 0, toByteOffset: Layout.length, as: UInt64.self)
     }
 
@@ -123,16 +137,21 @@ public final class CrashNotes {
         }
     }
 
-    /// Where a crash is marked: the one thing of the process that a signal handler can reach. 0: nowhere.
-    private static let crashMark = Atomic<UInt>(0)
+    // All that a signal handler can reach: the page of the thread, else of the process; 0: none.
+    private static let processPage = Atomic<UInt>(0)
+    private static let threadPage: pthread_key_t = {
+        var key = pthread_key_t()
+        pthread_key_create(&key, nil)
+        return key
+    }()
 
-    private static func markCrashes(at page: UnsafeMutableRawPointer) {
-        crashMark.store(UInt(bitPattern: page + Layout.crashed), ordering: .sequentiallyConsistent)
+    private static func markCrashes() {
+        _ = threadPage  // made here, and not in the handler
         for number in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP] {
             signal(number) { number in
-                if let mark = UnsafeMutableRawPointer(bitPattern: CrashNotes.crashMark.load(ordering: .relaxed)) {
-                    mark.storeBytes(of: 1, as: UInt64.self)
-                }
+                let page = pthread_getspecific(CrashNotes.threadPage)
+                    ?? UnsafeMutableRawPointer(bitPattern: CrashNotes.processPage.load(ordering: .relaxed))
+                page?.storeBytes(of: 1, toByteOffset: Layout.crashed, as: UInt64.self)
                 signal(number, SIG_DFL)
                 raise(number)
             }

@@ -48,7 +48,7 @@ struct Demuxer: AsyncParsableCommand {
     func run() async throws {
         let logger = options.logger("demuxer")
         avdevice_register_all()  // cameras: here and not in Media, for all programs would load a hundred libraries with it
-        var settings = DemuxService.Settings(mediaEndpoint: options.mediaEndpoint)
+        var settings = DemuxService.Settings(mediaEndpoint: options.mediaEndpoint, runDirectory: options.runDirectory)
         settings.jobs = max(jobs, inputs.count { !SessionName.isRepeatable($0) })
         settings.realtime = realtime
         settings.reconnectSeconds = reconnectSeconds

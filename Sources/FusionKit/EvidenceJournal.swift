@@ -38,9 +38,8 @@ package final class EvidenceJournal {
                     try FileManager.default.createDirectory(
                         atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
                 }
-                if !FileManager.default.fileExists(atPath: path) {
-                    FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
-                }
+                let descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+                if descriptor >= 0 { close(descriptor) }  // else it is there, or SQLite says why not
                 database = try DatabaseQueue(path: path, configuration: JournalFile.configuration)
             } else {
                 database = try DatabaseQueue()

@@ -15,9 +15,10 @@ public struct DecodingTally: Sendable, Equatable {
         sum.decodedCount += part.decodedCount
     }
 
-    /// What is wrong with a track most of which is lost: encrypted, or overwritten. Single damaged packets are passed over.
+    /// What is wrong with a track most of which is lost: encrypted, or overwritten. Single damaged packets are passed over. In
+    /// recordings by fields two packets make a picture, and a segment's leading packets are decoded for the one before.
     public func problem(of kind: TrackKind) -> String? {
-        guard packetCount > 0, 2 * decodedCount < packetCount else { return nil }
+        guard packetCount > 0, 4 * decodedCount < packetCount else { return nil }
         return "\(packetCount - decodedCount) of \(packetCount) packets of \(kind.rawValue) cannot be decoded: "
             + "the recording is damaged or encrypted; export it anew"
     }

@@ -59,8 +59,6 @@ public final class DemuxService: @unchecked Sendable {
     private let media: PublishingEnd
     /// Of each thread that reads.
     private let notes: [CrashNotes]
-    /// So many crashes at one input, and it is not tried again: fewer than end the demuxer's restarts.
-    private static let mostCrashes = 2
     private let waiting: Mutex<[Input]>
     private let budgets = Mutex<[String: ByteBudget]>([:])
     private let sources = Mutex<[String: Interruption]>([:])
@@ -111,8 +109,9 @@ public final class DemuxService: @unchecked Sendable {
             finishedCount += 1
         }
         loop.addTicker { [unowned self] _ in
-            // Readers that have read everything, and still hold on to it, need more to finish what they have.
-            for (session, budget) in budgets.withLock({ $0 }) { budget.lift(media.isStarving(session: session)) }
+            // Readers that have read everything, and still hold on to it, need more to finish what they have. A live source waits for
+            // nobody: what is too much is shed.
+            for (session, budget) in budgets.withLock({ $0 }) { budget.lift(live[session] != nil || media.isStarving(session: session)) }
             shedBacklogs()
         }
     }
@@ -207,9 +206,11 @@ public final class DemuxService: @unchecked Sendable {
     }
 
     private func read(_ input: Input, _ notes: CrashNotes) {
-        notes.working(on: LogID(session: input.session, track: "input"), sequence: 0)
+        // What is no file has another session in each life.
+        let known = SessionName.isRepeatable(input.source) ? input.session : SessionName.publicName(of: input.source)
+        notes.working(on: LogID(session: known, track: "input"), sequence: 0)
         defer { notes.rest() }
-        let crashCount = notes.crashes(at: input.session).count
+        let crashCount = notes.crashes(at: known).count
         var reading = Reading(
             input: input,
             session: .with {
@@ -221,12 +222,12 @@ public final class DemuxService: @unchecked Sendable {
             })
         for track in TrackKind.allCases { reading.cutters[track] = SegmentCutter(track: track) }
         var ending = Ending.over
-        if crashCount >= Self.mostCrashes {
+        if crashCount >= CrashNotes.mostCrashesOfInput {
             ending = .failed(SessionFailure(
                 exitCode: ExitStatus.internalError,
                 "\(reading.session.sourceName): demuxer crashed \(crashCount) times; given up. Please report it with this recording"))
         }
-        while crashCount < Self.mostCrashes {
+        while crashCount < CrashNotes.mostCrashesOfInput {
             let isFirst = !reading.wasOpened
             reading.isDelivering = false
             let connectionEnding: Ending

@@ -257,7 +257,7 @@ public final class TransformNode: @unchecked Sendable {
             let segment = SegmentEnd(index: log.segment, endNanoseconds: end.endNanoseconds, isLast: end.last)
             try publish(log.session) { producer in
                 let items = try producer.end(segment)
-                if let problem = producer.tally.problem(of: settings.mediaTrack), let work = sessions[log.session], work.inputFailure == nil {
+                if end.last, let problem = producer.tally.problem(of: settings.mediaTrack), let work = sessions[log.session], work.inputFailure == nil {
                     sessions[log.session]?.inputFailure = SessionFailure(
                         exitCode: ExitStatus.badInput, "\(work.session.sourceName): \(problem)")
                 }

@@ -28,6 +28,8 @@ public final class CrashNotes {
 
     /// So many crashes at one session, and it is not tried again.
     public static let mostCrashes = 3
+    /// The same of an input that crashes the demuxer, which has fewer lives: all its inputs share them.
+    public static let mostCrashesOfInput = 2
     /// No more crashes than this are remembered.
     private static let mostRemembered = 64
 

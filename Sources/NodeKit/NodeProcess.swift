@@ -11,7 +11,7 @@ public struct NodeOptions: ParsableArguments {
     public var evidenceEndpoint = Self.environment("ADREACT_EVIDENCE_ENDPOINT", "ipc://run/evidence.ipc")
     @Option(help: "Where the timeline is published. [$ADREACT_TIMELINE_ENDPOINT]")
     public var timelineEndpoint = Self.environment("ADREACT_TIMELINE_ENDPOINT", "ipc://run/timeline.ipc")
-    @Option(help: "Folder for notes of what a node crashed at, so that it is not tried for ever. [$ADREACT_RUN_DIRECTORY]")
+    @Option(help: "Folder for notes: of what a node crashed at, so that it is not tried for ever, and of names of live sessions. [$ADREACT_RUN_DIRECTORY]")
     public var runDirectory = Self.environment("ADREACT_RUN_DIRECTORY", "run")
     @Option(help: "trace, debug, info, notice, warning, error or critical. [$ADREACT_LOG_LEVEL]")
     public var logLevel = Self.environment("ADREACT_LOG_LEVEL", "notice")

@@ -6,12 +6,14 @@ public enum SessionName {
     /// Of a name, in UTF-8. Nodes refuse longer ones.
     public static let longestBytes = WireMessage.maximumNameBytes
 
-    /// Whether an input can be read again from its start: a file, or one on a web server.
+    /// Whether an input can be read again from its start: a file, or one on a web server. So can one that is not there.
     public static func isRepeatable(_ input: String) -> Bool {
         if ["http://", "https://"].contains(where: input.lowercased().hasPrefix) {
             return !input.contains("?listen") && !input.contains(".m3u8")
         }
-        return isRegularFile(input)
+        if input.hasPrefix("file:") { return URL(string: input).map { isRepeatable($0.path) } ?? true }
+        let isThere = FileManager.default.fileExists(atPath: input)
+        return input != "-" && (isThere ? isRegularFile(input) : !input.contains("://"))
     }
 
     private static func isRegularFile(_ path: String) -> Bool {

@@ -11,12 +11,15 @@ public final class Supervisor: Sendable {
         public let arguments: [String]
         /// Whether it reads this process's standard input; otherwise it has none.
         public let readsStandardInput: Bool
+        /// A program that crashes more often than this without a pause is given up.
+        public let mostCrashes: Int
 
-        public init(name: String, path: String, arguments: [String], readsStandardInput: Bool = false) {
+        public init(name: String, path: String, arguments: [String], readsStandardInput: Bool = false, mostCrashes: Int = 5) {
             self.name = name
             self.path = path
             self.arguments = arguments
             self.readsStandardInput = readsStandardInput
+            self.mostCrashes = mostCrashes
         }
     }
 
@@ -26,9 +29,8 @@ public final class Supervisor: Sendable {
         public let exitCode: Int32
     }
 
-    /// A program that crashes so often without a pause is given up; one that is killed from outside says nothing of itself, but
-    /// must not be started for ever (memory may be short).
-    public static let mostRestarts = (crashed: 5, killed: 25)
+    /// A program that is killed from outside says nothing of itself, but must not be started for ever (memory may be short).
+    static let mostKills = 25
     static let calmSeconds = 30.0
     private static let longestDelaySeconds = 1.0
 
@@ -94,7 +96,7 @@ public final class Supervisor: Sendable {
             guard crashed else { return nil }
             let recent = (state.crashes[program.name] ?? []).filter { now - $0 < Self.calmSeconds } + [now]
             state.crashes[program.name] = recent
-            guard recent.count <= (wasKilled ? Self.mostRestarts.killed : Self.mostRestarts.crashed) else { return nil }
+            guard recent.count <= (wasKilled ? max(Self.mostKills, program.mostCrashes) : program.mostCrashes) else { return nil }
             return min(Self.longestDelaySeconds, 0.05 * Double(1 << (recent.count - 1)))
         }
         guard let delay else {

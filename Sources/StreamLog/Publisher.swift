@@ -392,10 +392,15 @@ public struct Publisher<Peer: Hashable & Sendable, Payload: LogPayload>: Sendabl
     }
 
     private mutating func deliver(to peer: Peer, of group: String, _ actions: inout [Action]) {
+        // A place that has become free is for the session that has waited longest, or one would be served, and others never.
+        let lastTurns = groups[group]?.lastTurns ?? [:]
+        let inTurn = lastTurns.isEmpty
+            ? Array(sessions.keys)
+            : sessions.keys.enumerated().sorted { (lastTurns[$0.element] ?? 0, $0.offset) < (lastTurns[$1.element] ?? 0, $1.offset) }.map(\.element)
         var progress = true
         while progress, members[peer]?.mayReceive == true {
             progress = false
-            for session in sessions.keys {
+            for session in inTurn {
                 guard let id = nextLog(of: session, for: peer, in: group) else { continue }
                 if sendOne(id, to: peer, of: group, &actions) { progress = true }
                 if members[peer]?.mayReceive != true { return }

@@ -102,6 +102,9 @@ struct Group<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
     var shed: [LogID: Payload] = [:]
     private var sent: [LogID: UInt64] = [:]
     private var owner: [Share: Peer] = [:]
+    /// By session: when a member last took a segment of it. The count is of all that were taken.
+    private(set) var lastTurns: [String: Int] = [:]
+    private var turnCount = 0
 
     /// Whether the log is this peer's, taking it if it is nobody's and the peer has room.
     mutating func claim(_ id: LogID, for peer: Peer, sharing: Sharing, limit: Int) -> Bool {
@@ -112,6 +115,10 @@ struct Group<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         // Whole sessions go to whoever has fewest.
         if sharing == .sessions, peers.contains(where: { shares(of: $0) < mine }) { return false }
         owner[share] = peer
+        if sharing == .segments {
+            turnCount += 1
+            lastTurns[id.session] = turnCount
+        }
         return true
     }
 
@@ -155,6 +162,7 @@ struct Group<Peer: Hashable & Sendable, Payload: LogPayload>: Sendable {
         shed = shed.filter { $0.key.session != session }
         sent = sent.filter { $0.key.session != session }
         owner = owner.filter { $0.key.session != session }
+        lastTurns[session] = nil
     }
 }
 

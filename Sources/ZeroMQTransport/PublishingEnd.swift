@@ -74,7 +74,7 @@ public final class PublishingEnd {
     /// Everything written has been acknowledged by everybody who must.
     public var isDone: Bool { publisher.isDone }
 
-    /// Whether some reader has been sent everything of a session that there is, and still acknowledges none of it.
+    /// Whether every required group that holds on to something of a session has been sent all that there is.
     public func isStarving(session: String) -> Bool { publisher.isStarving(session: session) }
 
     public var hasTransientReaders: Bool { !publisher.transientPeers.isEmpty }

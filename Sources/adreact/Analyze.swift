@@ -101,7 +101,9 @@ struct Analyze: AsyncParsableCommand {
         ].map { name, arguments in
             Supervisor.Program(
                 name: name, path: ModelPaths.programs + "/" + name, arguments: arguments,
-                readsStandardInput: name == "demuxer" && inputs.contains("-"))
+                readsStandardInput: name == "demuxer" && inputs.contains("-"),
+                // Every input may crash it, until it is given up.
+                mostCrashes: name == "demuxer" ? 5 + CrashNotes.mostCrashesOfInput * inputs.count : 5)
         }
     }
 
@@ -129,6 +131,9 @@ final class PrivatePipeline: Sendable {
         folder = base + "/adreact-\(getpid())-\(UInt32.random(in: .min ... .max))"
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        // Held for as long as this process lives.
+        let lock = open(folder + "/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+        if lock >= 0 { flock(lock, LOCK_EX | LOCK_NB) }
         let endpoints = [
             "ADREACT_MEDIA_ENDPOINT": "ipc://\(folder)/media",
             "ADREACT_EVIDENCE_ENDPOINT": "ipc://\(folder)/evidence",
@@ -166,7 +171,12 @@ final class PrivatePipeline: Sendable {
             var status = stat()
             let path = base + "/" + name
             guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == getuid() else { continue }
-            if kill(process, 0) != 0, errno == ESRCH { try? FileManager.default.removeItem(atPath: path) }
+            guard kill(process, 0) != 0, errno == ESRCH else { continue }
+            // It may live where its number is another one: in a container that shares this folder.
+            let lock = open(path + "/lock", O_RDWR | O_CLOEXEC)
+            defer { if lock >= 0 { close(lock) } }
+            if lock >= 0, flock(lock, LOCK_EX | LOCK_NB) != 0 { continue }
+            try? FileManager.default.removeItem(atPath: path)
         }
     }
 

@@ -49,7 +49,6 @@ struct Demuxer: AsyncParsableCommand {
         let logger = options.logger("demuxer")
         avdevice_register_all()  // cameras: here and not in Media, for all programs would load a hundred libraries with it
         var settings = DemuxService.Settings(mediaEndpoint: options.mediaEndpoint, runDirectory: options.runDirectory)
-        settings.jobs = max(jobs, inputs.count { !SessionName.isRepeatable($0) })
         settings.realtime = realtime
         settings.reconnectSeconds = reconnectSeconds
         settings.viewerID = viewer
@@ -57,8 +56,12 @@ struct Demuxer: AsyncParsableCommand {
         settings.consent = consent
         let names = try session.isEmpty ? SessionName.identified(inputs, start: Date()) : unusedNames(logger)
         let named = zip(inputs, names).map(DemuxService.Input.init)
+        // What cannot wait is taken first, each by a thread that files have no use of.
+        let urgent = named.filter { !SessionName.isRepeatable($0.source) }
+        settings.jobs = jobs + urgent.count
+        let ordered = urgent + named.filter { SessionName.isRepeatable($0.source) }
         let service = try NodeProcess.opening {
-            try DemuxService(settings, inputs: named, instance: NodeOptions.instance("demuxer"), logger: logger)
+            try DemuxService(settings, inputs: ordered, instance: NodeOptions.instance("demuxer"), logger: logger)
         }
         service.start()
         if exitAfterDrain {

@@ -54,23 +54,23 @@ final class FaceProducer: EvidenceProducer {
     }
 
     func skip(_ gap: MediaGap) throws -> [EvidenceItem] {
-        let items = try finishDecoding(beforeNanoseconds: gap.startNanoseconds)
+        forgetDecoder()
+        let items = try settle()
         defer { nextSequence += 1 }
         return items + [.gap(segment: segment, sequence: nextSequence, next: nextSequence + 1, gap)]
     }
 
     func end(_ end: SegmentEnd) throws -> [EvidenceItem] {
-        var items = try finishDecoding()
+        var items = try look(at: decoder?.finish() ?? [])
+        forgetDecoder()
+        items += try settle()
         items.append(.end(segment: segment, sequence: nextSequence, endNanoseconds: end.endNanoseconds, isLast: end.isLast))
         return items
     }
 
-    /// The frames that the decoder still holds, and all that has been looked at.
-    private func finishDecoding(beforeNanoseconds end: Int64 = .max) throws -> [EvidenceItem] {
-        let items = try look(at: (decoder?.finish() ?? []).filter { $0.ptsNanoseconds < end })
+    private func forgetDecoder() {
         if let decoder { tally += decoder.tally }
         decoder = nil
-        return try items + settle()
     }
 
     private func look(at frames: [VideoFrame]) throws -> [EvidenceItem] {

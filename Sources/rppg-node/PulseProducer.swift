@@ -74,19 +74,20 @@ final class PulseProducer: EvidenceProducer {
 
     /// All clips that begin in what is lost are lost; the next one knows nothing of what lies before it.
     func skip(_ gap: MediaGap) throws -> [EvidenceItem] {
-        let items = try finishDecoding(beforeNanoseconds: gap.startNanoseconds)
+        forgetDecoder()
         analyzer = nil
         followsGap = true
         let next = UInt64(max(0, (gap.endNanoseconds + clipNanoseconds - 1) / clipNanoseconds))
-        guard next > nextSequence else { return items }
+        guard next > nextSequence else { return [] }
         defer { nextSequence = next }
         let lost = MediaGap(
             startNanoseconds: Int64(nextSequence) * clipNanoseconds, endNanoseconds: Int64(next) * clipNanoseconds, reason: gap.reason)
-        return items + [.gap(segment: 0, sequence: nextSequence, next: next, lost)]
+        return [.gap(segment: 0, sequence: nextSequence, next: next, lost)]
     }
 
     func end(_ end: SegmentEnd) throws -> [EvidenceItem] {
-        var items = try finishDecoding()
+        var items = try examine(decoder?.finish() ?? [])
+        forgetDecoder()
         expectedSegment = segment &+ 1
         guard end.isLast else { return items }
         items += entries(try analyzer?.finish(endNanoseconds: end.endNanoseconds) ?? [])
@@ -105,11 +106,9 @@ final class PulseProducer: EvidenceProducer {
         return [.open(segment: 0, first: nextSequence, startNanoseconds: Int64(nextSequence) * clipNanoseconds, present: present)]
     }
 
-    private func finishDecoding(beforeNanoseconds end: Int64 = .max) throws -> [EvidenceItem] {
-        let items = try examine((decoder?.finish() ?? []).filter { $0.ptsNanoseconds < end })
+    private func forgetDecoder() {
         if let decoder { tally += decoder.tally }
         decoder = nil
-        return items
     }
 
     private func examine(_ frames: [VideoFrame]) throws -> [EvidenceItem] {

@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (#filePath, true), ("https://host/clip.mp4", true), ("-", false), ("/dev/null", false), ("rtmp://127.0.0.1/live?listen", false),
+        (#filePath, true), ("file://" + #filePath, true), ("/nowhere/clip.mp4", true), ("https://host/clip.mp4", true), ("-", false), ("/dev/null", false), ("rtmp://127.0.0.1/live?listen", false),
         ("http://127.0.0.1:1/x?listen", false), ("https://host/live.m3u8", false), ("udp://127.0.0.1:1", false),
     ]) func whatCanBeReadAgain(input: String, can: Bool) {
         #expect(SessionName.isRepeatable(input) == can)

@@ -38,6 +38,42 @@ import Testing
         for rate in rates { #expect(abs(rate - recipe.heartRateBPM) < 5) }
     }
 
+    /// Evidence of a person is in the run's own folder.
+    @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
+    func nothingIsLeftOfARunThatWasEnded() throws {
+        let folder = try TemporaryFolder()
+        func leftovers() -> [String] { ((try? FileManager.default.contentsOfDirectory(atPath: folder.path + "/tmp")) ?? []).filter { $0.hasPrefix("adreact-") } }
+        try FileManager.default.createDirectory(atPath: folder.path + "/tmp", withIntermediateDirectories: true)
+        func analyze(_ clip: String) throws -> RunningProgram {
+            try RunningProgram("adreact", ["analyze", clip, "--out", folder.path + "/out"], environment: ["TMPDIR": folder.path + "/tmp"], in: folder)
+        }
+        /// A run whose six programs have all opened what they use.
+        func running() throws -> (program: RunningProgram, children: [Int32]) {
+            let program = try analyze(Programs.clips + "/viewer-session.mp4")
+            try #require(eventually(withinSeconds: 30) {
+                guard let own = leftovers().first(where: { $0.contains("-\(program.process.processIdentifier)-") }) else { return false }
+                let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path + "/tmp/" + own)) ?? []
+                return ["journal.sqlite", "media", "timeline", "evidence"].allSatisfy(files.contains) && files.count { $0.hasSuffix(".note") } >= 5
+            })
+            return (program, program.children.map(\.pid))
+        }
+        let closed = try running().program
+        kill(closed.process.processIdentifier, SIGHUP)
+        #expect(closed.wait(seconds: 30) == 129)
+        #expect(leftovers() == [])
+        let (killed, orphans) = try running()
+        let living = try running().program
+        kill(killed.process.processIdentifier, SIGKILL)
+        #expect(killed.wait(seconds: 30) == 128 + SIGKILL)
+        #expect(eventually(withinSeconds: 30) { orphans.allSatisfy { kill($0, 0) != 0 } }, "they outlive who started them")
+        #expect(leftovers().count == 2)
+        #expect(try analyze("/nowhere.mp4").wait(seconds: 30) == 66)
+        #expect(leftovers().map { $0.contains("-\(living.process.processIdentifier)-") } == [true], "\(leftovers())")
+        kill(living.process.processIdentifier, SIGTERM)
+        #expect(living.wait(seconds: 30) == 143)
+        #expect(leftovers() == [])
+    }
+
     @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
     func theViewerSessionIsTold() throws {
         let folder = try TemporaryFolder()

@@ -118,6 +118,21 @@ import Testing
         #expect(publisher.isDone)
     }
 
+    @Test func everySessionHasItsTurn() {
+        var publisher = Pub(instance: "p", settings: .init(requiredGroups: ["video": ["face"]]))
+        _ = publisher.receive(subscription("face", "f", .segments), from: "f", now: 0)
+        var began: [String] = []
+        func open(_ session: String, _ segment: UInt32) {
+            let id = LogID(session: session, track: "video", segment: segment)
+            began += sent(publisher.open(id, info: Note(text: "")) + publisher.close(id, end: Note(text: "")), to: "f").filter { $0.hasPrefix("info") }
+        }
+        for segment: UInt32 in 0..<2 { for session in ["a", "b", "c"] { open(session, segment) } }
+        #expect(began == ["info a/0@0", "info b/0@0"], "two places")
+        let first = LogID(session: "a", track: "video", segment: 0)
+        began = sent(publisher.receive(.acknowledge(first, next: 1, resend: false), from: "f", now: 0), to: "f").filter { $0.hasPrefix("info") }
+        #expect(began == ["info c/0@0"], "not the next of a, which has had its turn")
+    }
+
     @Test func readersStarveOnlyWhenNoneOfThemHasMoreToRead() {
         var publisher = Pub(instance: "p", settings: .init(requiredGroups: ["video": ["face"], "audio": ["voice"]]))
         let sound = LogID(session: "s", track: "audio")

@@ -30,6 +30,7 @@ FAILURES = [
     "FER+: hands before the mouth, the brow or the eyes, and eyes cast down, read as negative, whatever they were.",
     "FER+: slight smiles with closed lips, and faces dark on one side, taken for neutral; a raised brow or a dimple taken for a smile.",
     "FER+: surprise, which counts as positive, taken for fear and the other way round; annotators are divided there too.",
+    "FER+: profiles, heads laid on a hand or turned away, drawings: taken for anything.",
     "Web faces: mouths open in speech, which the one annotator called now positive, now negative, taken for neutral.",
     "Web faces: athletes' grimaces of effort, which the annotator called negative, neutral or positive as it came.",
     "Web faces: some ten pictures of one woman with a calm look, labelled now positive, now negative: the label is the guess.",

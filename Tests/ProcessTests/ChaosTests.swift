@@ -99,9 +99,7 @@ private final class DisturbedPipeline {
         case "sink": ["--out", out, "--flat", "--exit-after", "1"]
         default: []
         }
-        let environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
-            ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
-        })
+        let environment = folder.endpoints
         running[name] = try RunningProgram(name, arguments, environment: environment, in: folder)
     }
 

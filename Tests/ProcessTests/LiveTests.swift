@@ -7,9 +7,7 @@ import Testing
     @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
     func aHungNodeLosesItsPartOfALiveSessionAndComesBack() throws {
         let folder = try TemporaryFolder()
-        let environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
-            ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
-        })
+        let environment = folder.endpoints
         func program(_ name: String, _ arguments: [String]) throws -> RunningProgram {
             try RunningProgram(name, arguments, environment: environment, in: folder)
         }
@@ -47,9 +45,7 @@ import Testing
                 ["-v", "error", "-re", "-i", Programs.clips + "/talker-1.mp4", "-t", "\(seconds)", "-c", "copy", "-f", "mpegts", address + "?listen=1"],
                 in: folder)
         }
-        let environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
-            ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
-        })
+        let environment = folder.endpoints
         let nodes = try [
             ("fusion-node", ["--journal", "none"]), ("audio-node", []), ("face-node", []), ("rppg-node", []),
         ].map { try RunningProgram($0, $1, environment: environment, in: folder) }

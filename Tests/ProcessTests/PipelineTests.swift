@@ -13,9 +13,7 @@ import Testing
         /// `arguments`: the demuxer's. fusion-node is the first of `programs`, the demuxer the last.
         init(demuxing arguments: [String], demuxerEnvironment: [String: String] = [:], faceNodes: Int = 1) throws {
             let folder = try TemporaryFolder()
-            let environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
-                ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
-            })
+            let environment = folder.endpoints
             (self.folder, self.environment) = (folder, environment)
             var all: [(String, [String])] = [("fusion-node", ["--journal", folder.path + "/journal.sqlite"]), ("audio-node", []), ("rppg-node", [])]
             all += Array(repeating: ("face-node", []), count: faceNodes) + [("demuxer", arguments)]

@@ -6,10 +6,7 @@ import Testing
     @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
     func aSessionThatCrashesANodeIsGivenUpAndTheOthersGoOn() throws {
         let folder = try TemporaryFolder()
-        var environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
-            ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
-        })
-        environment["ADREACT_RUN_DIRECTORY"] = folder.path + "/run"
+        let environment = folder.endpoints
         func program(_ name: String, _ arguments: [String]) throws -> RunningProgram {
             try RunningProgram(name, arguments, environment: environment, in: folder)
         }
@@ -37,9 +34,7 @@ import Testing
     @Test(.enabled(if: Programs.hasClips, "the shared clips are not here"))
     func anInputThatCrashesTheDemuxerIsGivenUpAndTheOthersAreRead() throws {
         let folder = try TemporaryFolder()
-        let environment = Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map {
-            ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(folder.path)/\($0)")
-        })
+        let environment = folder.endpoints
         func program(_ name: String, _ arguments: [String]) throws -> RunningProgram {
             try RunningProgram(name, arguments, environment: environment, in: folder)
         }

@@ -78,6 +78,11 @@ final class TemporaryFolder: Sendable {
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// Of a pipeline of its own.
+    var endpoints: [String: String] {
+        Dictionary(uniqueKeysWithValues: ["media", "evidence", "timeline"].map { ("ADREACT_\($0.uppercased())_ENDPOINT", "ipc://\(path)/\($0)") })
+    }
 }
 
 /// Waits for something that will happen, looking often; `false` when it did not in time.

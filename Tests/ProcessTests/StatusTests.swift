@@ -73,10 +73,9 @@ import Testing
 
     @Test func whereNothingRunsThatIsSaidAndNobodyWaitsForEver() throws {
         let folder = try TemporaryFolder()
-        let endpoints = Dictionary(uniqueKeysWithValues: ["MEDIA", "EVIDENCE", "TIMELINE"].map { ("ADREACT_\($0)_ENDPOINT", "ipc://\(folder.path)/\($0)") })
-        let program = try RunningProgram("adreact", ["status", "--wait", "0.5"], environment: endpoints, in: folder)
+        let program = try RunningProgram("adreact", ["status", "--wait", "0.5"], environment: folder.endpoints, in: folder)
         #expect(program.wait(seconds: 20) == 69)
-        #expect(program.standardError.contains("MEDIA") && program.standardError.contains("TIMELINE"))
+        #expect(program.standardError.contains("/media") && program.standardError.contains("/timeline"))
         #expect(program.standardOutput.isEmpty)
     }
 
@@ -86,8 +85,7 @@ import Testing
         ("rppg-node measure /nowhere.mp4 2>/dev/full", 66),
     ]) func streamsThatCannotBeWrittenAreNoCrash(command: String, code: Int32) throws {
         let folder = try TemporaryFolder()
-        let endpoints = Dictionary(uniqueKeysWithValues: ["MEDIA", "EVIDENCE", "TIMELINE"].map { ("ADREACT_\($0)_ENDPOINT", "ipc://\(folder.path)/\($0)") })
-        let program = try RunningProgram("/bin/sh", ["-c", "exec '\(Programs.folder)'/" + command], environment: endpoints, in: folder)
+        let program = try RunningProgram("/bin/sh", ["-c", "exec '\(Programs.folder)'/" + command], environment: folder.endpoints, in: folder)
         #expect(program.wait(seconds: 20) == code)
     }
 }

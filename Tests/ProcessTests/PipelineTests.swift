@@ -77,10 +77,11 @@ import Testing
     func aClockThatStepsBackCostsNothingButTheStep(node: String) throws {
         let folder = try TemporaryFolder()
         var joined = Data()
-        for (name, times) in [("a", ["-t", "12"]), ("b", ["-ss", "12", "-t", "8", "-output_ts_offset", "9"])] {
+        // One keyframe each: the second's, at 7 s, begins a segment.
+        for (name, times) in [("a", ["-t", "9.9"]), ("b", ["-ss", "12", "-t", "10", "-output_ts_offset", "7"])] {
             let path = folder.path + "/\(name).ts"
             let encoding = try RunningProgram(
-                "/usr/bin/ffmpeg", ["-v", "error", "-i", Programs.clips + "/pulse-face-30s.mp4"] + times + ["-an", "-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-muxdelay", "0", path],
+                "/usr/bin/ffmpeg", ["-v", "error", "-i", Programs.clips + "/pulse-face-30s.mp4"] + times + ["-an", "-c:v", "libx264", "-preset", "ultrafast", "-g", "300", "-muxdelay", "0", path],
                 in: folder)
             #expect(encoding.wait(seconds: 60) == 0, "\(encoding.standardError)")
             joined += try Data(contentsOf: URL(filePath: path))

@@ -95,8 +95,8 @@ public final class ExpressionClassifier: Sendable {
             appendStandardised(crop, to: &values)
         }
         let results = try model.run([Tensor(shape: [crops.count, channelCount, inputSize, inputSize], values: values)])
-        for (tensor, size) in zip(results, [ModelCard.labels.count, emotions.count]) where tensor.values.count != crops.count * size {
-            guard size > 0 else { continue }  // not read
+        // Outputs whose shape the file leaves open; of no emotions, the second is not read.
+        for (tensor, size) in zip(results, [ModelCard.labels.count, emotions.count]) where size > 0 && tensor.values.count != crops.count * size {
             throw InferenceError(
                 .wrongShape, path: model.path, detail: "gives \(tensor.values.count) numbers for \(crops.count) faces, not \(size) each")
         }

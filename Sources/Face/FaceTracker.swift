@@ -12,7 +12,8 @@ package struct FaceTracker: Sendable {
         package var sameFaceDistance = 0.6
         /// ... and in both cases a size that has changed by no more than this factor.
         package var sameFaceSizeRatio = 1.6
-        /// How many updates in a row the viewer may be missing before the largest of whoever is in the picture takes the place. Few: a cut to another person is more frequent than a hand before the face.
+        /// How many updates in a row the viewer may be missing before the largest of whoever is in the picture takes the place.
+        /// Few: a cut to another person is more frequent than a hand before the face.
         package var patienceUpdates = 1
 
         package init() {}
